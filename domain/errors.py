@@ -1,0 +1,42 @@
+"""What can go wrong, in words for the person in front of the screen."""
+
+from __future__ import annotations
+
+
+class UserFacingError(Exception):
+    """Something the user can mend: what happened, and what to do about it.
+
+    The command line prints both and leaves with exit code 2; the application shows both in one dialog.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class BadFileError(UserFacingError):
+    """A file is missing, unreadable, truncated or not of the kind it should be."""
+
+
+class NewerVersionError(UserFacingError):
+    """A file or study was written by a newer Sightline."""
+
+
+class MissingPackageError(UserFacingError):
+    """An optional package is not installed; the hint is the line that installs it."""
+
+
+class TrackerError(UserFacingError):
+    """An eye tracker cannot be found, opened or driven."""
+
+
+class StorageFullError(UserFacingError):
+    """The disk has no room for what should be written."""
+
+
+class Cancelled(Exception):  # noqa: N818 - a decision of the user, not an error
+    """The user stopped a long piece of work."""
