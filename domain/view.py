@@ -39,13 +39,13 @@ class ImageView:
 
     def image_xy_from_screen(self, screen_px: ArrayLike) -> NDArray[np.float64]:
         """Physical screen pixels to image pixels; last axis (x, y). May lie outside the image."""
-        xy = np.asarray(screen_px, np.float64) - np.asarray(self.left_top_px)
-        return self._mirrored(np.asarray(xy / self.zoom, np.float64))
+        xy = (np.asarray(screen_px, np.float64) - np.asarray(self.left_top_px, np.float64)) / self.zoom
+        return self._mirrored(np.asarray(xy, np.float64))
 
     def screen_from_image_xy(self, image_xy: ArrayLike) -> NDArray[np.float64]:
         """Image pixels to physical screen pixels; last axis (x, y)."""
-        scaled = self._mirrored(np.asarray(image_xy, np.float64)) * self.zoom
-        return np.asarray(scaled + np.asarray(self.left_top_px), np.float64)
+        offset = np.asarray(self.left_top_px, np.float64)
+        return np.asarray(self._mirrored(np.asarray(image_xy, np.float64)) * self.zoom + offset, np.float64)
 
     def image_xy_from_norm(self, gaze_norm: ArrayLike, display: Display) -> NDArray[np.float64]:
         """Gaze on the display area (0-1) to image pixels."""
