@@ -63,7 +63,7 @@ class ImageView:
         width, height = self.image_size
         if not (self.flip_x or self.flip_y):
             return xy
-        out = xy.copy()
+        out = np.array(xy, np.float64)
         if self.flip_x:
             out[..., 0] = width - xy[..., 0]
         if self.flip_y:
