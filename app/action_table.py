@@ -1,0 +1,112 @@
+"""The table of all actions: what one can do where, and the keys Sightline comes with."""
+
+from __future__ import annotations
+
+from app.actions import EVERYWHERE, Action
+
+ANNOTATE = "annotate"
+CORRECT = "correct"
+WORKLIST = "worklist"
+REVIEW = "review"
+VIEW = "view"
+TRACKER = "tracker"
+CONTEXTS = {
+    EVERYWHERE: "Everywhere",
+    WORKLIST: "Worklist",
+    ANNOTATE: "Annotate",
+    CORRECT: "Correct",
+    VIEW: "Image",
+    REVIEW: "Review",
+    TRACKER: "Tracker",
+}
+
+_GENERAL = (
+    Action("help.keys", "Show all keys", ("F1", "?"), icon="keys"),
+    Action("app.full_screen", "Full screen", ("F11",)),
+    Action("app.quit", "Quit", ("Ctrl+Q",)),
+    Action("go.welcome", "Go to Welcome", ("Ctrl+1",)),
+    Action("go.worklist", "Go to Worklist", ("Ctrl+2",)),
+    Action("go.tracker", "Go to Tracker", ("Ctrl+3",)),
+    Action("go.annotate", "Go to Annotate", ("Ctrl+4",)),
+    Action("go.correct", "Go to Correct", ("Ctrl+5",)),
+    Action("go.labels", "Go to Labels", ("Ctrl+6",)),
+    Action("go.review", "Go to Review", ("Ctrl+7",)),
+    Action("go.train", "Go to Train", ("Ctrl+8",)),
+    Action("go.export", "Go to Export", ("Ctrl+9",)),
+    Action("go.settings", "Go to Settings", ("Ctrl+,",)),
+)
+
+_WORKLIST = (
+    Action("worklist.continue", "Continue with the next unfinished image", ("Ctrl+Return", "C"), WORKLIST, "play"),
+    Action("worklist.open", "Open the chosen image", ("Return",), WORKLIST),
+    Action("worklist.search", "Search", ("Ctrl+F", "/"), WORKLIST, "search"),
+    Action("worklist.toggle_grid", "Table or grid", ("Ctrl+G",), WORKLIST, "grid"),
+)
+
+_ANNOTATE = (
+    Action("annotate.finish", "Start, or finish looking", ("Return", "Enter"), ANNOTATE, "check"),
+    Action("annotate.accept", "Accept the mask, next image", ("Return", "Enter"), ANNOTATE, "check"),
+    Action("annotate.again", "Look again", ("Backspace",), ANNOTATE, "repeat"),
+    Action("annotate.no_target", "No target in this image", ("N",), ANNOTATE, "none"),
+    Action("annotate.skip", "Skip with a reason", ("S",), ANNOTATE, "skip"),
+    Action("annotate.flag", "Flag for a second look", ("F",), ANNOTATE, "flag"),
+    Action("annotate.correct", "Correct the mask by hand", ("E",), ANNOTATE, "pencil"),
+    Action("annotate.undo", "Undo the last decision", ("Ctrl+Z",), ANNOTATE, "undo"),
+    Action("annotate.pause", "Pause", ("Ctrl+P",), ANNOTATE, "pause"),
+    Action("annotate.drift", "Drift check", ("T",), ANNOTATE, "target"),
+    Action("annotate.leave", "Stop and go back to the worklist", ("Escape",), ANNOTATE, "close"),
+    Action("annotate.clutch", "Record gaze (clutch mode)", ("Space",), ANNOTATE, "eye", is_held=True),
+)
+
+_CORRECT = (
+    Action("correct.brush", "Brush", ("B",), CORRECT, "brush"),
+    Action("correct.eraser", "Eraser", ("R",), CORRECT, "eraser"),
+    Action("correct.polygon", "Polygon", ("P",), CORRECT, "polygon"),
+    Action("correct.smart_fill", "Smart fill", ("W",), CORRECT, "wand"),
+    Action("correct.fill_holes", "Fill holes", ("Shift+F",), CORRECT, "fill"),
+    Action("correct.smaller", "Smaller brush", ("[",), CORRECT),
+    Action("correct.larger", "Larger brush", ("]",), CORRECT),
+    Action("correct.close_polygon", "Close the polygon", ("Return", "Enter"), CORRECT, "check"),
+    Action("correct.drop_polygon", "Drop the polygon", ("Escape",), CORRECT),
+    Action("correct.undo", "Undo", ("Ctrl+Z",), CORRECT, "undo"),
+    Action("correct.redo", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), CORRECT, "redo"),
+    Action("correct.accept", "Accept this mask, next image", ("Ctrl+Return",), CORRECT, "check"),
+    Action("correct.next", "Next image", ("PgDown",), CORRECT, "right"),
+    Action("correct.previous", "Previous image", ("PgUp",), CORRECT, "left"),
+    Action("correct.level_up", "Next level", (".",), CORRECT),
+    Action("correct.level_down", "Previous level", (",",), CORRECT),
+)
+
+_VIEW = (
+    Action("view.zoom_in", "Zoom in", ("+", "="), VIEW),
+    Action("view.zoom_out", "Zoom out", ("-",), VIEW),
+    Action("view.fit", "Fit the image", ("0",), VIEW),
+    Action("view.flip_x", "Flip left and right", ("H",), VIEW),
+    Action("view.flip_y", "Flip top and bottom", ("V",), VIEW),
+    Action("view.invert", "Invert greys", ("I",), VIEW),
+    Action("view.next_slice", "Next slice", ("Down",), VIEW),
+    Action("view.previous_slice", "Previous slice", ("Up",), VIEW),
+    Action("view.window_reset", "Window and level as in the file", ("Alt+0",), VIEW),
+    Action("view.window_1", "Soft tissue window 400 / 40", ("Alt+1",), VIEW),
+    Action("view.window_2", "Lung window 1500 / −600", ("Alt+2",), VIEW),
+    Action("view.window_3", "Liver window 150 / 90", ("Alt+3",), VIEW),
+    Action("view.window_4", "Bone window 2500 / 480", ("Alt+4",), VIEW),
+    Action("view.window_5", "Brain window 80 / 40", ("Alt+5",), VIEW),
+    Action("view.overlay", "Overlays on or off", ("O",), VIEW, "layers"),
+    Action("view.more_opaque", "More opaque overlay", ("Shift+]", "}"), VIEW),
+    Action("view.less_opaque", "Less opaque overlay", ("Shift+[", "{"), VIEW),
+    Action("view.peek", "See the image without overlay", ("Tab",), VIEW, "eye", is_held=True),
+)
+
+_REVIEW = (
+    Action("review.accept", "Accept", ("A",), REVIEW, "check"),
+    Action("review.return", "Return with a reason", ("R",), REVIEW, "undo"),
+    Action("review.flag", "Flag", ("F",), REVIEW, "flag"),
+    Action("review.undo", "Undo the last decision", ("U", "Ctrl+Z"), REVIEW, "undo"),
+    Action("review.flicker", "Flicker between masks", ("Space",), REVIEW, "eye"),
+    Action("review.next", "Next case", ("PgDown", "Right"), REVIEW, "right"),
+    Action("review.previous", "Previous case", ("PgUp", "Left"), REVIEW, "left"),
+    Action("review.comment", "Comment", ("C",), REVIEW),
+)
+
+ACTIONS: tuple[Action, ...] = _GENERAL + _WORKLIST + _ANNOTATE + _CORRECT + _VIEW + _REVIEW

@@ -1,0 +1,127 @@
+"""What screens are handed: the open study, who works, settings, tasks, actions, the way to other screens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from PySide6.QtCore import QObject, Signal
+
+from app.actions import ActionRegistry
+from app.background_task import TaskRunner
+from domain.study import Role, StudySettings
+from workflows.user_settings import UserSettings
+
+
+class Study(Protocol):
+    """What every screen needs of an open study."""
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+
+    @property
+    def settings(self) -> StudySettings:
+        """What was decided for it."""
+
+    def close(self) -> None:
+        """Let go of its files."""
+
+
+class Navigator(Protocol):
+    """Brings a screen to the front."""
+
+    def __call__(self, screen: str, **arguments: object) -> None: ...
+
+
+@dataclass
+class TrackerChoice:
+    """Which tracker is used, and what is known of it: shown at the top of every screen."""
+
+    name: str = "simulated"
+    serial: str = ""
+    settings: dict[str, object] = field(default_factory=dict)
+    calibration: object | None = None
+    calibrated_ns: int = 0
+    verdict: str = ""
+    accuracy_deg: float = float("nan")
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether gaze comes from the simulated eye."""
+        return self.name == "simulated"
+
+
+class Services(QObject):
+    """Everything a screen may use; one per window, handed to each screen's constructor."""
+
+    study_changed = Signal()
+    annotator_changed = Signal()
+    tracker_changed = Signal()
+    trial_saved = Signal(str)
+    settings_changed = Signal()
+
+    def __init__(
+        self,
+        *,
+        settings: UserSettings,
+        actions: ActionRegistry,
+        tasks: TaskRunner,
+        navigate: Navigator,
+        show_error: Callable[[BaseException], None],
+    ) -> None:
+        super().__init__()
+        self.settings = settings
+        self.actions = actions
+        self.tasks = tasks
+        self.navigate = navigate
+        self.show_error = show_error
+        self.tracker = TrackerChoice(name=settings.tracker)
+        self._study: Study | None = None
+        self._annotator = settings.annotator
+        self._role = Role.ADMIN
+
+    @property
+    def study(self) -> Study | None:
+        """The open study, if any."""
+        return self._study
+
+    @property
+    def open_study(self) -> Study:
+        """The open study, for screens that are shut without one.
+
+        Raises:
+            RuntimeError: no study is open.
+        """
+        if self._study is None:
+            raise RuntimeError("no study is open")
+        return self._study
+
+    @property
+    def annotator(self) -> str:
+        """Who works here."""
+        return self._annotator
+
+    @property
+    def role(self) -> Role:
+        """What that person may do."""
+        return self._role
+
+    def set_study(self, study: Study | None) -> None:
+        """Open another study (the one before is closed) and tell all screens."""
+        if self._study is not None and self._study is not study:
+            self._study.close()
+        self._study = study
+        self.study_changed.emit()
+
+    def set_annotator(self, name: str, role: Role) -> None:
+        """Somebody else works now."""
+        self._annotator, self._role = name, role
+        self.annotator_changed.emit()
+
+    def set_tracker(self, choice: TrackerChoice) -> None:
+        """Another tracker, or news of its calibration."""
+        self.tracker = choice
+        self.tracker_changed.emit()

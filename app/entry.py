@@ -1,0 +1,76 @@
+"""How the application is started: by `python -m app`, by `sightline`, by start.py and by tests."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+
+from PySide6.QtCore import QtMsgType, QMessageLogContext, qInstallMessageHandler
+from PySide6.QtWidgets import QApplication
+
+from app.main_window import MainWindow
+from app.texts import install_language
+from app.theme import apply_theme
+from domain.version import VERSION
+from workflows.user_settings import UserSettings
+
+_log = logging.getLogger(__name__)
+
+
+def application(settings: UserSettings | None = None) -> QApplication:
+    """The one Qt application of this process, dark from its first frame."""
+    existing = QApplication.instance()
+    if isinstance(existing, QApplication):
+        app = existing
+    else:
+        # Wayland tells no window where it lies, so that gaze could not be mapped: XWayland does.
+        if sys.platform.startswith("linux") and os.environ.get("WAYLAND_DISPLAY") and os.environ.get("DISPLAY"):
+            os.environ.setdefault("QT_QPA_PLATFORM", "xcb")
+        app = QApplication(["sightline"])
+    settings = settings if settings is not None else UserSettings.load()
+    app.setApplicationName("Sightline")
+    app.setApplicationVersion(VERSION)
+    apply_theme(app, settings.text_scale)
+    if not app.property("sightline_language"):
+        install_language(app, settings.language)
+        app.setProperty("sightline_language", settings.language)
+    return app
+
+
+def main_window(settings: UserSettings | None = None, *, study_folder: Path | None = None) -> MainWindow:
+    """The main window, not shown yet, with a study open where a folder is given."""
+    settings = settings if settings is not None else UserSettings.load()
+    application(settings)
+    window = MainWindow(settings)
+    if study_folder is not None:
+        window.open_study(study_folder)
+    return window
+
+
+def run(argv: list[str] | None = None) -> int:
+    """Open the application and stay until it is closed; the exit code."""
+    parser = argparse.ArgumentParser(prog="sightline", description="Annotate medical images by looking at them.")
+    parser.add_argument("study", nargs="?", type=Path, help="study folder to open")
+    parser.add_argument("--full-screen", action="store_true", help="fill the screen")
+    chosen = parser.parse_args(argv if argv is not None else sys.argv[1:])
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    app = application()
+    qInstallMessageHandler(_on_qt_message)
+    window = main_window(study_folder=chosen.study)
+    window.error_hook.install()
+    if chosen.full_screen:
+        window.showFullScreen()
+    else:
+        window.show()
+    try:
+        return app.exec()
+    finally:
+        window.error_hook.uninstall()
+
+
+def _on_qt_message(kind: QtMsgType, _where: QMessageLogContext, message: str) -> None:
+    level = logging.DEBUG if kind in (QtMsgType.QtDebugMsg, QtMsgType.QtInfoMsg) else logging.WARNING
+    logging.getLogger("qt").log(level, message)

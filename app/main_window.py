@@ -1,0 +1,292 @@
+"""The one window: a rail of screens on the left, who and what at the top, the chosen screen in the middle."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtGui import QCloseEvent, QGuiApplication
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QFrame,
+    QHBoxLayout,
+    QMainWindow,
+    QProgressBar,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.action_table import ACTIONS
+from app.actions import ActionRegistry
+from app.background_task import Task, TaskRunner
+from app.context import Services
+from app.error_dialog import ErrorHook
+from app.key_overlay import KeyOverlay
+from app.screen import Screen, screens
+from app.texts import tr
+from app.theme import COLOURS, icon
+from app.widgets.plain import label, set_state
+from domain.events import Progress
+from workflows.user_settings import UserSettings
+
+AT_THE_FOOT = 1000
+_DEFAULT_SIZE = QSize(1360, 860)
+
+
+class MainWindow(QMainWindow):
+    """Builds each screen when it is first shown and brings the asked one to the front."""
+
+    def __init__(self, settings: UserSettings) -> None:
+        super().__init__()
+        self.setWindowTitle(tr("Sightline"))
+        self.tasks = TaskRunner(parent=self)
+        self.actions_registry = ActionRegistry(ACTIONS, settings.own_keys)
+        self.error_hook = ErrorHook(self._window_in_front)
+        self.services = Services(
+            settings=settings,
+            actions=self.actions_registry,
+            tasks=self.tasks,
+            navigate=self.navigate,
+            show_error=self.error_hook.show,
+        )
+        self._built: dict[str, Screen] = {}
+        self._current = ""
+        self._rail_buttons: dict[str, QToolButton] = {}
+        self._stack = QStackedWidget()
+        self._overlay: KeyOverlay | None = None
+        self._build()
+        self._bind_actions()
+        self.tasks.started.connect(self._on_task_started)
+        self.tasks.failed.connect(self.error_hook.show)
+        self.services.study_changed.connect(self._on_study_changed)
+        self.services.annotator_changed.connect(self._on_annotator_changed)
+        self.services.tracker_changed.connect(self._show_tracker)
+        self._on_study_changed()
+        self._resize_to_screen()
+        self.navigate("welcome")
+
+    # screens
+
+    @property
+    def current_screen(self) -> str:
+        """Name of the screen in front."""
+        return self._current
+
+    def screen_widget(self, name: str) -> Screen:
+        """The screen of that name; it is built when first asked for."""
+        if name not in self._built:
+            screen = screens.get(name)(self.services)
+            screen.setObjectName(name)
+            self._built[name] = screen
+            self._stack.addWidget(screen)
+        return self._built[name]
+
+    def navigate(self, screen: str, **arguments: object) -> None:
+        """Bring a screen to the front."""
+        kind = screens.get(screen)
+        if kind.needs_study and self.services.study is None:
+            screen, arguments = "welcome", {}
+        before = self._built.get(self._current)
+        if before is not None and not before.can_leave():
+            self._mark_rail()
+            return
+        widget = self.screen_widget(screen)
+        if before is not None and before is not widget:
+            before.on_hidden()
+        self._current = screen
+        self._stack.setCurrentWidget(widget)
+        self._mark_rail()
+        widget.setFocus(Qt.FocusReason.OtherFocusReason)
+        widget.on_shown(**arguments)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        current = self._built.get(self._current)
+        if current is not None and not current.can_leave():
+            event.ignore()
+            return
+        if current is not None:
+            current.on_hidden()
+        for screen in self._built.values():
+            screen.close_screen()
+        self.tasks.close()
+        self.services.settings.own_keys = self.actions_registry.own_keys()
+        self.services.settings.save()
+        self.services.set_study(None)
+        super().closeEvent(event)
+
+    # building
+
+    def _build(self) -> None:
+        rail = QFrame()
+        rail.setProperty("role", "rail")
+        rail.setFixedWidth(96)
+        column = QVBoxLayout(rail)
+        column.setContentsMargins(0, 8, 0, 8)
+        column.setSpacing(0)
+        group = QButtonGroup(self)
+        group.setExclusive(True)
+        is_sprung = False
+        names = [name for name in screens.names() if screens.get(name).in_rail]
+        for name in sorted(names, key=lambda n: screens.get(n).order):
+            if screens.get(name).order >= AT_THE_FOOT and not is_sprung:
+                column.addStretch(1)
+                is_sprung = True
+            rail_button = self._rail_button(name)
+            group.addButton(rail_button)
+            column.addWidget(rail_button)
+        body = QVBoxLayout()
+        body.setSpacing(0)
+        body.setContentsMargins(0, 0, 0, 0)
+        body.addWidget(self._top_bar())
+        body.addWidget(self._stack, 1)
+        whole = QHBoxLayout()
+        whole.setSpacing(0)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(rail)
+        whole.addLayout(body, 1)
+        centre = QWidget()
+        centre.setLayout(whole)
+        self.setCentralWidget(centre)
+
+    def _rail_button(self, name: str) -> QToolButton:
+        kind = screens.get(name)
+        made = QToolButton()
+        made.setProperty("role", "rail")
+        made.setCheckable(True)
+        made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
+        made.setIcon(icon(kind.icon, COLOURS.muted))
+        made.setIconSize(QSize(22, 22))
+        made.setText(tr(kind.title))
+        made.setFixedSize(95, 58)
+        made.clicked.connect(lambda _checked=False: self.navigate(name))
+        if f"go.{name}" in {action.action_id for action in self.actions_registry.all()}:
+            self.actions_registry.decorate(made, f"go.{name}")
+        made.setAccessibleName(tr(kind.title))
+        self._rail_buttons[name] = made
+        return made
+
+    def _top_bar(self) -> QFrame:
+        bar = QFrame()
+        bar.setProperty("role", "bar")
+        bar.setFixedHeight(44)
+        self._study_label = label("", "heading")
+        self._simulated_label = label(tr("simulated gaze"), "small")
+        self._task_label = label("", "small")
+        self._task_bar = QProgressBar()
+        self._task_bar.setFixedWidth(160)
+        self._task_bar.hide()
+        self._annotator_label = label("", "muted")
+        self._tracker_label = label("", "muted")
+        items = QHBoxLayout(bar)
+        items.setContentsMargins(20, 0, 20, 0)
+        items.setSpacing(14)
+        items.addWidget(self._study_label)
+        items.addWidget(self._simulated_label)
+        items.addStretch(1)
+        for widget in (self._task_label, self._task_bar, self._tracker_label, self._annotator_label):
+            items.addWidget(widget)
+        return bar
+
+    def _bind_actions(self) -> None:
+        bind = self.actions_registry.bind
+        for name in screens.names():
+            action_id = f"go.{name}"
+            if any(action.action_id == action_id for action in self.actions_registry.all()):
+                bind(self, action_id, lambda name=name: self.navigate(name), whole_window=True)
+        bind(self, "help.keys", self.show_keys, whole_window=True)
+        bind(self, "app.full_screen", self._toggle_full_screen, whole_window=True)
+        bind(self, "app.quit", self.close, whole_window=True)
+
+    def show_keys(self) -> None:
+        """Show all keys over the window; any key closes it."""
+        if self._overlay is None:
+            self._overlay = KeyOverlay(self.actions_registry, self)
+        kind = self._current
+        self._overlay.open_for(kind)
+
+    # what changes
+
+    def _on_study_changed(self) -> None:
+        study = self.services.study
+        self._study_label.setText(study.settings.name if study is not None else tr("No study open"))
+        self._simulated_label.setVisible(study is not None and study.settings.is_simulated)
+        for name in list(self._built):
+            if screens.get(name).needs_study and name != self._current:
+                screen = self._built.pop(name)
+                screen.close_screen()
+                self._stack.removeWidget(screen)
+                screen.deleteLater()
+        self._show_rail()
+        self._show_tracker()
+        self._on_annotator_changed()
+
+    def _on_annotator_changed(self) -> None:
+        self._annotator_label.setText(f"{self.services.annotator} · {tr(self.services.role.value)}")
+        self._annotator_label.setVisible(self.services.study is not None)
+        self._show_rail()
+
+    def _show_rail(self) -> None:
+        for name, rail_button in self._rail_buttons.items():
+            kind = screens.get(name)
+            rail_button.setEnabled(not kind.needs_study or self.services.study is not None)
+            rail_button.setVisible(self.services.role in kind.roles)
+
+    def _show_tracker(self) -> None:
+        choice = self.services.tracker
+        name = tr("Simulated tracker") if choice.is_simulated else choice.serial or choice.name
+        if choice.verdict:
+            text = tr("{name}: {verdict}, {accuracy:.2f}°").format(
+                name=name, verdict=choice.verdict, accuracy=choice.accuracy_deg
+            )
+        elif choice.is_simulated:
+            text = name
+        else:
+            text = tr("{name}: not calibrated").format(name=name)
+        self._tracker_label.setText(text)
+        set_state(self._tracker_label, "" if choice.verdict or choice.is_simulated else "warn")
+        self._tracker_label.setVisible(self.services.study is not None)
+
+    def _mark_rail(self) -> None:
+        for name, rail_button in self._rail_buttons.items():
+            rail_button.setChecked(name == self._current)
+            colour = COLOURS.accent if name == self._current else COLOURS.muted
+            rail_button.setIcon(icon(screens.get(name).icon, colour))
+
+    def _on_task_started(self, task: Task) -> None:
+        if not task.text:
+            return
+        task.progressed.connect(lambda progress: self._on_task_progress(task, progress))
+        task.ended.connect(self._on_task_ended)
+        QTimer.singleShot(400, self, lambda: self._on_task_progress(task, Progress(0, 0)) if not task.is_over else None)
+
+    def _on_task_progress(self, task: Task, progress: Progress) -> None:
+        if task.is_over:
+            return
+        self._task_label.setText(task.text)
+        self._task_bar.show()
+        self._task_bar.setRange(0, progress.total)
+        self._task_bar.setValue(progress.done)
+
+    def _on_task_ended(self) -> None:
+        if not any(task.text and not task.is_over for task in self.tasks.active):
+            self._task_label.setText("")
+            self._task_bar.hide()
+
+    def _toggle_full_screen(self) -> None:
+        if self.isFullScreen():
+            self.showNormal()
+        else:
+            self.showFullScreen()
+
+    def _resize_to_screen(self) -> None:
+        area = QGuiApplication.primaryScreen().availableGeometry()
+        self.resize(_DEFAULT_SIZE.boundedTo(area.size()))
+        self.setMinimumSize(960, 600)
+
+    def _window_in_front(self) -> QWidget | None:
+        active = QGuiApplication.focusWindow()
+        for widget in (self, *self.findChildren(QWidget)):
+            if active is not None and widget.isWindow() and widget.windowHandle() is active:
+                return widget
+        return self if self.isVisible() else None
+

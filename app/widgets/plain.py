@@ -1,0 +1,120 @@
+"""Small pieces every screen is made of: titled pages, cards, labels, buttons, the empty state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from app.theme import COLOURS, icon, icon_pixmap
+
+PAGE_MARGIN = 28
+GAP = 14
+
+
+def label(text: str, role: str = "", *, wraps: bool = False) -> QLabel:
+    """A text; `role` is title, heading, muted, small, figure or big."""
+    made = QLabel(text)
+    if role:
+        made.setProperty("role", role)
+    made.setWordWrap(wraps)
+    return made
+
+
+def set_state(widget: QWidget, state: str) -> None:
+    """Colour a widget by a state (good, warn, bad or none); the words must say it too."""
+    if widget.property("state") != state:
+        widget.setProperty("state", state)
+        widget.style().unpolish(widget)
+        widget.style().polish(widget)
+
+
+def button(
+    text: str,
+    on_click: Callable[[], object] | None = None,
+    *,
+    role: str = "",
+    icon_name: str = "",
+    tooltip: str = "",
+) -> QPushButton:
+    """A push button; `role` is primary, quiet or none."""
+    made = QPushButton(text)
+    if role:
+        made.setProperty("role", role)
+    if icon_name:
+        made.setIcon(icon(icon_name, COLOURS.on_accent if role == "primary" else COLOURS.text))
+        made.setIconSize(QSize(18, 18))
+    if tooltip:
+        made.setToolTip(tooltip)
+    if on_click is not None:
+        made.clicked.connect(lambda _checked=False: on_click())
+    made.setCursor(Qt.CursorShape.PointingHandCursor)
+    return made
+
+
+def card(*, margin: int = 18, spacing: int = 10) -> tuple[QFrame, QVBoxLayout]:
+    """A panel with a column in it."""
+    frame = QFrame()
+    frame.setProperty("role", "card")
+    column = QVBoxLayout(frame)
+    column.setContentsMargins(margin, margin, margin, margin)
+    column.setSpacing(spacing)
+    return frame, column
+
+
+def row(*widgets: QWidget | None, spacing: int = 8) -> QHBoxLayout:
+    """Widgets side by side; None is a spring."""
+    made = QHBoxLayout()
+    made.setSpacing(spacing)
+    for widget in widgets:
+        if widget is None:
+            made.addStretch(1)
+        else:
+            made.addWidget(widget)
+    return made
+
+
+def page(widget: QWidget, title: str, subtitle: str = "") -> tuple[QVBoxLayout, QHBoxLayout]:
+    """The column of a screen and the row beside its title, for its buttons."""
+    column = QVBoxLayout(widget)
+    column.setContentsMargins(PAGE_MARGIN, 22, PAGE_MARGIN, 20)
+    column.setSpacing(GAP)
+    head = QHBoxLayout()
+    head.setSpacing(8)
+    words = QVBoxLayout()
+    words.setSpacing(2)
+    words.addWidget(label(title, "title"))
+    if subtitle:
+        words.addWidget(label(subtitle, "muted", wraps=True))
+    head.addLayout(words, 1)
+    column.addLayout(head)
+    return column, head
+
+
+def line() -> QFrame:
+    """A thin line across."""
+    made = QFrame()
+    made.setProperty("role", "line")
+    made.setFixedHeight(1)
+    return made
+
+
+class EmptyState(QWidget):
+    """What an empty screen shows: one picture, one sentence, one button."""
+
+    def __init__(self, icon_name: str, sentence: str, button_text: str, on_click: Callable[[], object]) -> None:
+        super().__init__()
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        picture = QLabel()
+        picture.setPixmap(icon_pixmap(icon_name, COLOURS.muted, 56))
+        self.sentence = label(sentence, "muted", wraps=True)
+        self.sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.sentence.setFixedWidth(420)
+        self.button = button(button_text, on_click, role="primary")
+        column = QVBoxLayout(self)
+        column.setSpacing(16)
+        column.addStretch(2)
+        for widget in (picture, self.sentence, self.button):
+            column.addWidget(widget, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addStretch(3)
