@@ -1,9 +1,7 @@
-"""`python -m app [STUDY]` opens the application."""
+"""`python -m app` is the same as `sightline`: the application, or one of its commands."""
 
 from __future__ import annotations
 
-import sys
+from app.launch import main
 
-from app.entry import run
-
-sys.exit(run())
+main()

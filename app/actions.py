@@ -113,7 +113,9 @@ class ActionRegistry(QObject):
                     found.setdefault((key, pair), Conflict(key, action, other))
         return list(found.values())
 
-    def bind(self, owner: QWidget, action_id: str, slot: Callable[[], object], *, whole_window: bool = False) -> QAction:
+    def bind(
+        self, owner: QWidget, action_id: str, slot: Callable[[], object], *, whole_window: bool = False
+    ) -> QAction:
         """Make the action work inside `owner` (or its whole window) by its keys; it ends with its owner."""
         action = self._actions[action_id]
         bound = QAction(tr(action.text), owner)

@@ -6,9 +6,8 @@ import argparse
 import logging
 import os
 import sys
-from pathlib import Path
 
-from PySide6.QtCore import QtMsgType, QMessageLogContext, qInstallMessageHandler
+from PySide6.QtCore import QMessageLogContext, QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
 from app.main_window import MainWindow
@@ -40,26 +39,22 @@ def application(settings: UserSettings | None = None) -> QApplication:
     return app
 
 
-def main_window(settings: UserSettings | None = None, *, study_folder: Path | None = None) -> MainWindow:
-    """The main window, not shown yet, with a study open where a folder is given."""
+def main_window(settings: UserSettings | None = None) -> MainWindow:
+    """The main window, not shown yet."""
     settings = settings if settings is not None else UserSettings.load()
     application(settings)
-    window = MainWindow(settings)
-    if study_folder is not None:
-        window.open_study(study_folder)
-    return window
+    return MainWindow(settings)
 
 
 def run(argv: list[str] | None = None) -> int:
     """Open the application and stay until it is closed; the exit code."""
     parser = argparse.ArgumentParser(prog="sightline", description="Annotate medical images by looking at them.")
-    parser.add_argument("study", nargs="?", type=Path, help="study folder to open")
     parser.add_argument("--full-screen", action="store_true", help="fill the screen")
     chosen = parser.parse_args(argv if argv is not None else sys.argv[1:])
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     app = application()
     qInstallMessageHandler(_on_qt_message)
-    window = main_window(study_folder=chosen.study)
+    window = main_window()
     window.error_hook.install()
     if chosen.full_screen:
         window.showFullScreen()

@@ -19,6 +19,7 @@ class KeyOverlay(QWidget):
     def __init__(self, actions: ActionRegistry, window: QWidget) -> None:
         super().__init__(window)
         self._actions = actions
+        self._window = window
         self._scroll: QScrollArea | None = None
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(40, 32, 40, 32)
@@ -33,7 +34,7 @@ class KeyOverlay(QWidget):
             self._scroll.deleteLater()
         self._scroll = self._list(context)
         self._column.addWidget(self._scroll)
-        self.setGeometry(self.parentWidget().rect())
+        self.setGeometry(self._window.rect())
         self.show()
         self.raise_()
         self.setFocus()
@@ -104,9 +105,9 @@ class KeyOverlay(QWidget):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Resize and self.isVisible():
-            self.setGeometry(self.parentWidget().rect())
+            self.setGeometry(self._window.rect())
         return super().eventFilter(watched, event)
 
     def _close(self) -> None:
         self.hide()
-        self.parentWidget().setFocus()
+        self._window.setFocus()

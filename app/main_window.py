@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QGuiApplication
 from PySide6.QtWidgets import (
@@ -192,7 +194,7 @@ class MainWindow(QMainWindow):
         for name in screens.names():
             action_id = f"go.{name}"
             if any(action.action_id == action_id for action in self.actions_registry.all()):
-                bind(self, action_id, lambda name=name: self.navigate(name), whole_window=True)
+                bind(self, action_id, partial(self.navigate, name), whole_window=True)
         bind(self, "help.keys", self.show_keys, whole_window=True)
         bind(self, "app.full_screen", self._toggle_full_screen, whole_window=True)
         bind(self, "app.quit", self.close, whole_window=True)
@@ -289,4 +291,3 @@ class MainWindow(QMainWindow):
             if active is not None and widget.isWindow() and widget.windowHandle() is active:
                 return widget
         return self if self.isVisible() else None
-

@@ -27,12 +27,10 @@ class JsonTranslator(QTranslator):
     def isEmpty(self) -> bool:
         return not self._pairs
 
-    def translate(
-        self, context: str, sourceText: str, disambiguation: str | None = None, n: int = -1
-    ) -> str | None:
+    def translate(self, context: str, source_text: str, disambiguation: str | None = None, n: int = -1) -> str | None:
         if context != _CONTEXT:
             return None
-        return self._pairs.get(sourceText)
+        return self._pairs.get(source_text)
 
 
 def languages() -> list[str]:

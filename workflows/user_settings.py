@@ -8,7 +8,7 @@ import os
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
-import platformdirs
+from workflows.data_folder import settings_file
 
 _log = logging.getLogger(__name__)
 N_RECENTS = 8
@@ -35,7 +35,7 @@ class UserSettings:
     @classmethod
     def load(cls, path: Path | None = None) -> UserSettings:
         """The settings of this machine's user; the defaults where there are none or they cannot be read."""
-        path = path if path is not None else settings_path()
+        path = path if path is not None else settings_file()
         values: dict[str, object] = {}
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
@@ -50,7 +50,7 @@ class UserSettings:
             for name, value in values.items()
             if name in known and isinstance(value, type(getattr(defaults, name)))
         }
-        return cls(**fitting, path=str(path))  # type: ignore[arg-type]  # types were compared with the defaults
+        return cls(**fitting, path=str(path))
 
     def save(self) -> None:
         """Write beside, then replace."""
@@ -77,9 +77,3 @@ class UserSettings:
         """Take a study off the recents."""
         self.recents = [other for other in self.recents if other != folder]
         self.save()
-
-
-def settings_path() -> Path:
-    """Where this user's settings lie; SIGHTLINE_SETTINGS names another file."""
-    override = os.environ.get("SIGHTLINE_SETTINGS", "")
-    return Path(override) if override else Path(platformdirs.user_config_dir("sightline")) / "settings.json"

@@ -178,7 +178,7 @@ def outline_of(mask: NDArray[np.bool_]) -> QPainterPath:
     part = mask[top : int(rows[-1]) + 1, left : int(columns[-1]) + 1].astype(np.uint8)
     contours, _ = cv2.findContours(part, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_TC89_L1)
     for contour in contours:
-        points = contour[:, 0, :].astype(np.float64) + (left + 0.5, top + 0.5)
+        points = contour[:, 0, :] + np.array([left + 0.5, top + 0.5])
         path.moveTo(QPointF(*points[0]))
         for x, y in points[1:]:
             path.lineTo(QPointF(x, y))
@@ -186,9 +186,7 @@ def outline_of(mask: NDArray[np.bool_]) -> QPainterPath:
     return path
 
 
-def _stroke(
-    painter: QPainter, path: QPainterPath, colour: QColor, width_px: float, *, is_dashed: bool = False
-) -> None:
+def _stroke(painter: QPainter, path: QPainterPath, colour: QColor, width_px: float, *, is_dashed: bool = False) -> None:
     for shade, width in ((QColor(0, 0, 0, 150), width_px + 1.6), (colour, width_px)):
         pen = QPen(shade, width)
         pen.setCosmetic(True)

@@ -1,0 +1,39 @@
+import pytest
+
+from app.action_table import ACTIONS, CONTEXTS
+from app.actions import EVERYWHERE, Action, ActionRegistry
+from domain.errors import UserFacingError
+
+
+def test_that_the_keys_sightline_comes_with_have_no_conflict_inside_a_screen(qapp: object) -> None:
+    shared = {("annotate.finish", "annotate.accept")}
+    found = {(c.first.action_id, c.second.action_id) for c in ActionRegistry(ACTIONS).conflicts()}
+    assert found <= shared | {pair[::-1] for pair in shared}
+
+
+def test_that_every_action_belongs_to_a_named_place(qapp: object) -> None:
+    assert {action.context for action in ACTIONS} <= set(CONTEXTS)
+
+
+def test_that_a_taken_key_is_refused_and_named(qapp: object) -> None:
+    registry = ActionRegistry([Action("a", "First", ("A",)), Action("b", "Second", ("B",), "worklist")])
+    with pytest.raises(UserFacingError, match="First"):
+        registry.set_keys("b", ("A",))
+    assert registry.keys("b") == ("B",)
+
+
+def test_that_changed_keys_reach_bound_actions_and_can_be_reset(window: object) -> None:
+    registry = window.actions_registry  # type: ignore[attr-defined]
+    registry.set_keys("help.keys", ("F2",))
+    assert registry.own_keys() == {"help.keys": ["F2"]}
+    bound = [a for a in window.actions() if a.objectName() == "help.keys"]  # type: ignore[attr-defined]
+    assert [s.toString() for s in bound[0].shortcuts()] == ["F2"]
+    registry.reset_keys()
+    assert [s.toString() for s in bound[0].shortcuts()] == ["F1", "?"]
+
+
+def test_that_the_overlay_lists_exactly_the_registry(window: object) -> None:
+    window.show_keys()  # type: ignore[attr-defined]
+    overlay = window._overlay  # type: ignore[attr-defined]
+    assert sorted(overlay.shown_actions()) == sorted(action.action_id for action in ACTIONS)
+    assert EVERYWHERE in CONTEXTS
