@@ -67,7 +67,8 @@ class StudyImage:
     """One image of a study. `path` is relative to the study folder where the image was copied into it.
 
     size: (width, height) in pixels after EXIF orientation. case: patient or volume, for splits.
-    split: "train", "val", "test" or "" where not decided.
+    split: "train", "val", "test" or "" where not decided. slice_index: which slice of a stack this image is, where
+    each slice of a volume is an image of its own; -1 = the whole file.
     """
 
     image_id: str
@@ -79,6 +80,7 @@ class StudyImage:
     n_slices: int = 1
     mask_path: str = ""
     origin: str = ""
+    slice_index: int = -1
 
 
 @dataclass(frozen=True)

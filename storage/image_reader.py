@@ -1,0 +1,32 @@
+"""What an image reader is, and the registry of them: one file per format in storage/image_readers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from domain.pixels import ImagePixels
+from domain.registry import Registry
+
+SNIFF_BYTES = 512
+
+
+class ImageReader(Protocol):
+    """Opens one family of image files."""
+
+    suffixes: tuple[str, ...]
+
+    def recognises(self, head: bytes) -> bool:
+        """Whether the first bytes of a file are of this family."""
+        ...
+
+    def read(self, path: Path) -> ImagePixels:
+        """All pixels of the file.
+
+        Raises:
+            BadFileError: the file is truncated or holds no image.
+        """
+        ...
+
+
+image_readers: Registry[ImageReader] = Registry("image reader", "storage.image_readers")

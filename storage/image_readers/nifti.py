@@ -1,0 +1,100 @@
+"""NIfTI volumes, turned the way radiologists look at them, and back onto the file's own grid."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import nibabel.orientations
+import numpy as np
+from nibabel.filebasedimages import ImageFileError
+from numpy.typing import NDArray
+
+from domain.errors import BadFileError
+from domain.pixels import ImagePixels
+from storage.image_reader import image_readers
+
+_turning: Any = nibabel.orientations  # its functions carry no types
+
+
+class NiftiReader:
+    """Reads .nii and .nii.gz with nibabel; a fourth axis is not time here, its first volume is taken."""
+
+    suffixes: tuple[str, ...] = (".nii", ".nii.gz")
+
+    def recognises(self, head: bytes) -> bool:
+        """Whether the header of NIfTI-1 or NIfTI-2 stands at the beginning (not compressed)."""
+        return head[344:348] in (b"n+1\x00", b"ni1\x00") or head[4:8] in (b"n+2\x00", b"ni2\x00")
+
+    def read(self, path: Path) -> ImagePixels:
+        """All slices along the file's third axis, patient's right on the left, anterior or superior on top.
+
+        Raises:
+            BadFileError: truncated or not NIfTI.
+        """
+        volume = _load(path)
+        values = to_display(_voxels(volume, path), volume.affine)
+        zooms = [float(z) for z in volume.header.get_zooms()[:3]] + [1.0] * 3
+        slice_axis, row_axis, column_axis = _display_axes(volume.affine)
+        order = np.argsort(_turning.io_orientation(volume.affine)[:, 0])
+        spacing = tuple(zooms[int(order[axis])] for axis in (slice_axis, row_axis, column_axis))
+        return ImagePixels(values=values, spacing_mm=(spacing[0], spacing[1], spacing[2]), meta={"Modality": "NIfTI"})
+
+
+image_readers.register("nifti")(NiftiReader())
+
+
+def to_display(voxels: NDArray[np.generic], affine: NDArray[np.float64]) -> NDArray[np.generic]:
+    """Voxels (i, j, k) of a file to (slice, row, column) as shown."""
+    canonical = _turning.apply_orientation(voxels, _turning.io_orientation(affine))
+    shown = np.transpose(canonical, _display_axes(affine))[:, ::-1, ::-1]
+    return np.ascontiguousarray(shown)
+
+
+def to_file_grid(shown: NDArray[np.generic], affine: NDArray[np.float64]) -> NDArray[np.generic]:
+    """(slice, row, column) as shown back to voxels (i, j, k) of the file with that affine."""
+    axes = _display_axes(affine)
+    canonical = np.transpose(shown[:, ::-1, ::-1], np.argsort(axes))
+    back = _turning.ornt_transform(_turning.axcodes2ornt("RAS"), _turning.io_orientation(affine))
+    return np.ascontiguousarray(_turning.apply_orientation(canonical, back))
+
+
+def read_affine(path: Path) -> NDArray[np.float64]:
+    """The 4 x 4 matrix from voxels to millimetres."""
+    return np.asarray(_load(path).affine, np.float64)
+
+
+def _display_axes(affine: NDArray[np.float64]) -> tuple[int, int, int]:
+    # The file's third axis runs through the slices as acquired; its place among (R, A, S) tells the plane.
+    slice_axis = int(_turning.io_orientation(affine)[2, 0])
+    column_axis, row_axis = (axis for axis in range(3) if axis != slice_axis)
+    return slice_axis, row_axis, column_axis
+
+
+def _load(path: Path) -> Any:  # nibabel has no type information
+    try:
+        return nibabel.load(path)
+    except (ImageFileError, ValueError, EOFError, zlib.error) as problem:
+        raise _broken(path, str(problem)) from problem
+
+
+def _voxels(volume: Any, path: Path) -> NDArray[np.generic]:
+    try:
+        voxels = np.asanyarray(volume.dataobj)
+    except (OSError, EOFError, ValueError, zlib.error) as problem:
+        raise _broken(path, str(problem)) from problem
+    if voxels.dtype.fields is not None or voxels.dtype.kind not in "iufb":
+        raise _broken(path, f"values of type {voxels.dtype} are not supported")
+    while voxels.ndim > 3:
+        voxels = voxels[..., 0]
+    while voxels.ndim < 3:
+        voxels = voxels[..., None]
+    if voxels.size == 0:
+        raise _broken(path, "it is empty")
+    return np.asarray(voxels)
+
+
+def _broken(path: Path, why: str) -> BadFileError:
+    return BadFileError(f"{path} cannot be read as NIfTI: {why}.", "The file may be truncated; copy it again.")
