@@ -1,0 +1,1 @@
+"""Programs that measure: each prints its figure, the target, and whether it was reached."""
