@@ -132,7 +132,8 @@ def _cell(value: str | float) -> str:
 
 
 def _text(x: float, y: float, text: str, anchor: str, colour: str = "#9fb0c6") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="12" fill="{colour}" text-anchor="{anchor}">{html.escape(text)}</text>'
+    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
+    return f'<text {place} font-size="12" fill="{colour}">{html.escape(text)}</text>'
 
 
 def _jpeg(picture: NDArray[np.uint8]) -> str:
