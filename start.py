@@ -189,7 +189,6 @@ def wanted_stamp(extras: str) -> dict[str, str]:
     parts = [(ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt", "start.py")]
     return {
         "files": hashlib.sha256(b"\0".join(parts)).hexdigest(),
-        "python": platform.python_version(),
         "folder": str(ROOT),
         "extras": extras,
     }
@@ -216,7 +215,7 @@ def set_up(extras: str) -> None:
     say("[4/4] Checking the installation")
     check = "import torch, PySide6, h5py, cv2, sqlalchemy, pydicom; print('torch', torch.__version__)"
     run([str(venv_python()), "-c", check], "Importing the libraries")
-    STAMP.write_text(json.dumps(wanted), encoding="utf-8")
+    STAMP.write_text(json.dumps({**wanted, "extras": extras or found.get("extras", "")}), encoding="utf-8")
 
 
 def loads(library: str) -> bool:
