@@ -26,7 +26,9 @@ def test_that_the_real_slice_can_be_read_and_has_no_mask(sample):
 def test_that_train_and_test_share_no_image(sample):
     train = {image.sha256 for image in sample.images(split="train")}
     test = {image.sha256 for image in sample.images(split="test")}
-    assert train and test and not train & test
+    assert train
+    assert test
+    assert not train & test
 
 
 def test_that_the_second_opening_finds_the_same_study(sample):
