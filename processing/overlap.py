@@ -1,0 +1,51 @@
+"""How well two masks agree: Dice, intersection over union, Hausdorff distance."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+Mask = NDArray[np.bool_]
+
+
+def dice(first: Mask, second: Mask) -> float:
+    """2 |A and B| / (|A| + |B|); 1 where both are empty."""
+    _check(first, second)
+    total = int(first.sum()) + int(second.sum())
+    return 2.0 * int((first & second).sum()) / total if total else 1.0
+
+
+def iou(first: Mask, second: Mask) -> float:
+    """|A and B| / |A or B|; 1 where both are empty."""
+    _check(first, second)
+    union = int((first | second).sum())
+    return int((first & second).sum()) / union if union else 1.0
+
+
+def hausdorff95_px(first: Mask, second: Mask) -> float:
+    """95th percentile of the distances between the borders, the larger of both directions, pixels.
+
+    A border pixel belongs to the mask and has a 4-neighbour outside it or lies on the image's edge. 0 where both masks
+    are empty, infinite where one is.
+    """
+    _check(first, second)
+    if not first.any() and not second.any():
+        return 0.0
+    if not first.any() or not second.any():
+        return float("inf")
+    first_border, second_border = _border(first), _border(second)
+    to_second = ndimage.distance_transform_edt(~second_border)[first_border]
+    to_first = ndimage.distance_transform_edt(~first_border)[second_border]
+    return float(max(np.percentile(to_second, 95), np.percentile(to_first, 95)))
+
+
+def _border(mask: Mask) -> Mask:
+    return np.asarray(mask & ~ndimage.binary_erosion(mask), np.bool_)
+
+
+def _check(first: Mask, second: Mask) -> None:
+    if first.shape != second.shape:
+        raise ValueError(f"masks of different sizes: {first.shape} and {second.shape}")
+    if first.dtype != np.bool_ or second.dtype != np.bool_:
+        raise ValueError(f"boolean masks are needed, got {first.dtype} and {second.dtype}")

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from processing.overlap import dice, hausdorff95_px, iou
+
+
+def square(x, y, side, n=40):
+    mask = np.zeros((n, n), bool)
+    mask[y : y + side, x : x + side] = True
+    return mask
+
+
+def test_that_shifted_squares_give_the_figures_worked_out_by_hand():
+    first, second = square(5, 5, 10), square(10, 5, 10)
+    assert dice(first, second) == pytest.approx(0.5)
+    assert iou(first, second) == pytest.approx(1 / 3)
+    assert hausdorff95_px(first, second) == pytest.approx(5.0)
+
+
+def test_that_two_empty_masks_agree_and_one_empty_mask_does_not():
+    empty, full = np.zeros((4, 4), bool), np.ones((4, 4), bool)
+    assert (dice(empty, empty), iou(empty, empty), hausdorff95_px(empty, empty)) == (1.0, 1.0, 0.0)
+    assert (dice(empty, full), iou(empty, full), hausdorff95_px(empty, full)) == (0.0, 0.0, float("inf"))
+
+
+def test_that_the_border_distance_equals_the_slow_search_over_all_pairs():
+    rng = np.random.default_rng(3)
+    for _ in range(5):
+        first, second = rng.random((20, 23)) > 0.6, rng.random((20, 23)) > 0.7
+        assert hausdorff95_px(first, second) == pytest.approx(slow_hausdorff95(first, second))
+
+
+def slow_hausdorff95(first, second):
+    def border(mask):
+        padded = np.pad(mask, 1)
+        h, w = mask.shape
+        inner = padded[:h, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :w] & padded[1:-1, 2:]
+        return np.argwhere(mask & ~inner)
+
+    a, b = border(first), border(second)
+    distances = np.sqrt(((a[:, None] - b[None]) ** 2).sum(axis=2))
+    return max(np.percentile(distances.min(axis=1), 95), np.percentile(distances.min(axis=0), 95))
+
+
+def test_that_masks_of_different_sizes_are_refused():
+    with pytest.raises(ValueError, match="different sizes"):
+        dice(np.zeros((2, 2), bool), np.zeros((2, 3), bool))
+    with pytest.raises(ValueError, match="boolean"):
+        dice(np.zeros((2, 2), np.uint8), np.zeros((2, 2), np.uint8))
