@@ -1,0 +1,338 @@
+"""The application's side of the tracker host: starts the process, reads the ring, sends messages."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections import deque
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError  # not the builtin before Python 3.11
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import domain.errors
+from acquisition.host_messages import MessagePipe
+from acquisition.host_source import ROOT, is_own_interpreter, staged_source
+from acquisition.ring import Ring, shared_folder
+from acquisition.tracker import TrackerSettings
+from domain.errors import TrackerError, UserFacingError
+from domain.markers import Marker
+from domain.scene import Scene
+from domain.session import TrackerInfo
+
+log = logging.getLogger(__name__)
+
+DEAD_AFTER_S = 1.0
+"""A host whose heartbeat is older than this hangs."""
+
+OPEN_TIMEOUT_S = 60.0
+ANSWER_TIMEOUT_S = 15.0
+
+
+@dataclass(frozen=True)
+class HostEvent:
+    """Something the host said without being asked."""
+
+    kind: str
+    payload: dict[str, Any] = field(default_factory=dict)  # Any: JSON values
+
+
+class TrackerHost:
+    """One open tracker in a process of its own. Calls that ask the device wait; those for each frame do not."""
+
+    def __init__(
+        self,
+        settings: TrackerSettings,
+        *,
+        python: str = "",
+        warn_bytes: int = 5 << 30,
+        stop_bytes: int = 1 << 30,
+    ) -> None:
+        self.settings = settings
+        self.info = TrackerInfo(settings.driver)
+        self.pid = 0
+        self._python = python or sys.executable
+        self._limits = {"warn_bytes": warn_bytes, "stop_bytes": stop_bytes}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pipe: MessagePipe | None = None
+        self._ring: Ring | None = None
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, Future[tuple[dict[str, Any], bytes]]] = {}
+        self._waiting_lock = threading.Lock()
+        self._events: deque[HostEvent] = deque(maxlen=10_000)
+        self._staged: Path | None = None
+        self._is_closing = False
+
+    # Life -------------------------------------------------------------------------------------------------------
+
+    def start(self) -> TrackerInfo:
+        """Start the process, open the tracker and let it stream.
+
+        Raises:
+            TrackerError: the process or the tracker cannot be started.
+        """
+        self._ring = Ring(shared_folder() / f"sightline-{os.getpid()}-{uuid.uuid4().hex[:12]}.ring", create=True)
+        if not is_own_interpreter(self._python):
+            self._staged = staged_source()
+        source = self._staged or ROOT
+        environment = {**os.environ, "PYTHONPATH": str(source)}
+        environment.setdefault("OMP_NUM_THREADS", "1")
+        environment.setdefault("OPENBLAS_NUM_THREADS", "1")
+        try:
+            self._process = subprocess.Popen(
+                [self._python, "-m", "acquisition.host_process"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env=environment,
+                cwd=source,  # the first entry of the path with -m; no folder of the user's may come before ours
+                # Ctrl-C in the terminal must reach the application only, which then closes the host in order.
+                start_new_session=os.name != "nt",
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+            )
+        except OSError as error:
+            self._ring.close(remove=True)
+            self._ring = None
+            raise TrackerError(f"The tracker host cannot be started with {self._python}: {error}.") from error
+        if self._process.stdin is None or self._process.stdout is None:
+            raise TrackerError("The tracker host has no pipes.")
+        self._pipe = MessagePipe(self._process.stdout, self._process.stdin)  # type: ignore[arg-type]  # buffered pipes
+        threading.Thread(target=self._read_loop, args=(self._pipe,), name="tracker-host-read", daemon=True).start()
+        try:
+            message = {"settings": self.settings.as_json(), "ring": str(self._ring.path), **self._limits}
+            answer, _ = self.ask("open", message, timeout_s=OPEN_TIMEOUT_S)
+        except UserFacingError:
+            self.close()
+            raise
+        self.pid = int(answer["pid"])
+        self.info = TrackerInfo.from_json(answer["info"])
+        return self.info
+
+    def close(self) -> None:
+        """Finish a running recording, let the tracker go, end the process."""
+        self._is_closing = True
+        process, ring = self._process, self._ring
+        if process is not None:
+            if process.poll() is None:
+                with contextlib.suppress(TrackerError):
+                    self.ask("close", {}, timeout_s=ANSWER_TIMEOUT_S)
+            if self._pipe is not None:
+                with contextlib.suppress(OSError):
+                    self._pipe.close()
+            try:
+                process.wait(timeout=5.0)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+        if ring is not None:
+            ring.close(remove=True)
+        if self._staged is not None:
+            shutil.rmtree(self._staged, ignore_errors=True)
+        self._process = self._pipe = self._ring = self._staged = None
+
+    def __enter__(self) -> TrackerHost:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs and says so."""
+        if self._process is None or self._process.poll() is not None or self._ring is None:
+            return False
+        return self._ring.heartbeat_age_s < DEAD_AFTER_S
+
+    # Samples ----------------------------------------------------------------------------------------------------
+
+    @property
+    def ring(self) -> Ring:
+        """The shared ring.
+
+        Raises:
+            TrackerError: the host is not running.
+        """
+        if self._ring is None:
+            raise TrackerError("No tracker is open.", "Choose a tracker first.")
+        return self._ring
+
+    def now_ns(self) -> int:
+        """Now on the clock of samples and markers."""
+        return self.ring.clock.now_ns()
+
+    def latest(self, n: int) -> NDArray[np.void]:
+        """The newest n samples as rows of `SAMPLE_RECORD`."""
+        return self.ring.latest(n)
+
+    def read_since(self, position: int) -> tuple[NDArray[np.void], int, int]:
+        """Samples from a position on, the next position, and how many the reader missed."""
+        return self.ring.read_since(position)
+
+    # Recording --------------------------------------------------------------------------------------------------
+
+    def start_recording(self, path: Path, header: dict[str, Any]) -> int:
+        """Open a journal; everything from now on is kept. Returns the ring's position of the first sample."""
+        answer, _ = self.ask("start_recording", {"path": str(path.resolve()), "header": header})
+        return int(answer["position"])
+
+    def hold_recording(self) -> int:
+        """Take no more samples into the journal, but still events; returns the position after the last sample."""
+        return int(self.ask("hold_recording", {})[0]["position"])
+
+    def stop_recording(self) -> dict[str, Any]:
+        """Close the journal; returns count, hash and size."""
+        return self.ask("stop_recording", {}, timeout_s=60.0)[0]
+
+    def mark(self, marker: Marker) -> None:
+        """Write a marker into the journal; does not wait."""
+        self.journal("marker", {**marker.as_json(), "time_ns": marker.time_ns})
+
+    def journal(self, kind: str, values: dict[str, Any], blob: bytes = b"") -> None:
+        """Write anything that is not a sample into the journal; does not wait."""
+        self._tell("event", {"kind": kind, "values": values}, blob)
+
+    def set_scene(self, scene: Scene) -> None:
+        """Tell a simulated eye what is on the screen; does not wait."""
+        values, blob = scene.to_message()
+        self._tell("set_scene", {"scene": values}, blob)
+
+    def point_at(self, x_norm: float, y_norm: float) -> None:
+        """Tell the mouse driver where the pointer is; does not wait."""
+        self._tell("point_at", {"x": x_norm, "y": y_norm})
+
+    def advance(self, duration_s: float) -> int:
+        """Let time pass for a tracker with speed 0; returns the new time."""
+        values = {"duration_ns": round(duration_s * 1e9)}
+        return int(self.ask("advance", values, timeout_s=600.0)[0]["now_ns"])
+
+    # Device -----------------------------------------------------------------------------------------------------
+
+    def status(self) -> dict[str, Any]:
+        """Connection, counts, disk, processor time."""
+        return self.ask("status", {})[0]
+
+    def position_guide(self) -> dict[str, Any]:
+        """Where the eyes are in the track box."""
+        return self.ask("position_guide", {})[0]
+
+    def refresh_info(self) -> TrackerInfo:
+        """What the tracker says about itself now."""
+        self.info = TrackerInfo.from_json(self.ask("info", {})[0])
+        return self.info
+
+    def set_display_area(self, corners_mm: tuple[tuple[float, float, float], ...]) -> None:
+        """Tell the tracker where the screen is."""
+        self.ask("set_display_area", {"corners_mm": [list(corner) for corner in corners_mm]})
+
+    def enter_calibration(self, eyes: str = "both") -> None:
+        """Begin a calibration."""
+        self.ask("enter_calibration", {"eyes": eyes})
+
+    def collect(self, point_norm: tuple[float, float], eyes: str = "both") -> str:
+        """Take data at a point; waits up to 15 s."""
+        return str(self.ask("collect", {"point": list(point_norm), "eyes": eyes})[0]["status"])
+
+    def discard(self, point_norm: tuple[float, float], eyes: str = "both") -> None:
+        """Forget the data of a point."""
+        self.ask("discard", {"point": list(point_norm), "eyes": eyes})
+
+    def compute_calibration(self) -> tuple[dict[str, Any], bytes]:
+        """Compute and apply; the result as `Tracker.compute_calibration` gives it, and the blob."""
+        return self.ask("compute_calibration", {})
+
+    def leave_calibration(self) -> None:
+        """End calibration mode."""
+        self.ask("leave_calibration", {})
+
+    def calibration_data(self) -> bytes:
+        """The calibration in force."""
+        return self.ask("calibration_data", {})[1]
+
+    def apply_calibration(self, data: bytes) -> None:
+        """Put an earlier calibration in force."""
+        self.send("apply_calibration", {}, data).result(ANSWER_TIMEOUT_S)
+
+    # Messages ---------------------------------------------------------------------------------------------------
+
+    def events(self) -> list[HostEvent]:
+        """What the host said since the last call, oldest first."""
+        found = []
+        with contextlib.suppress(IndexError):
+            while True:
+                found.append(self._events.popleft())
+        return found
+
+    def send(self, do: str, values: dict[str, Any], blob: bytes = b"") -> Future[tuple[dict[str, Any], bytes]]:
+        """Ask without waiting; the answer, or the host's error, arrives in the future."""
+        future: Future[tuple[dict[str, Any], bytes]] = Future()
+        number = next(self._numbers)
+        with self._waiting_lock:
+            self._waiting[number] = future
+        self._tell(do, {**values, "id": number}, blob)
+        return future
+
+    def ask(
+        self, do: str, values: dict[str, Any], *, timeout_s: float = ANSWER_TIMEOUT_S
+    ) -> tuple[dict[str, Any], bytes]:
+        """Ask and wait for the answer.
+
+        Raises:
+            TrackerError: the host is gone, silent, or could not do it.
+        """
+        try:
+            return self.send(do, values).result(timeout_s)
+        except FutureTimeoutError:
+            raise TrackerError(f"The tracker host did not answer {do!r} within {timeout_s:.0f} s.") from None
+
+    def _tell(self, do: str, values: dict[str, Any], blob: bytes = b"") -> None:
+        if self._pipe is None:
+            raise TrackerError("No tracker is open.", "Choose a tracker first.")
+        try:
+            self._pipe.send({"do": do, **values}, blob)
+        except (OSError, ValueError) as error:
+            raise TrackerError(
+                "The tracker host has ended unexpectedly.",
+                "What was recorded is safe in its journal. Open the tracker again.",
+            ) from error
+
+    def _read_loop(self, pipe: MessagePipe) -> None:
+        while (message := pipe.receive()) is not None:
+            values, blob = message
+            if "event" in values:
+                self._events.append(HostEvent(values["event"], values.get("payload", {})))
+                continue
+            with self._waiting_lock:
+                future = self._waiting.pop(values["id"], None)
+            if future is None:
+                continue
+            if "error" in values:
+                future.set_exception(_error_from(values["error"]))
+            else:
+                future.set_result((values.get("result", {}), blob))
+        if not self._is_closing:
+            self._events.append(HostEvent("host_died", {"time_ns": time.perf_counter_ns()}))
+        with self._waiting_lock:
+            waiting, self._waiting = self._waiting, {}
+        for future in waiting.values():
+            future.set_exception(TrackerError("The tracker host has ended unexpectedly."))
+
+
+def _error_from(values: dict[str, Any]) -> UserFacingError:
+    kind = getattr(domain.errors, str(values["kind"]), None)
+    if isinstance(kind, type) and issubclass(kind, UserFacingError):
+        return kind(values["message"], values["hint"])
+    return TrackerError(f"{values['kind']}: {values['message']}", values["hint"])

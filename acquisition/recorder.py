@@ -1,0 +1,275 @@
+"""Takes samples from a driver's thread to the ring, and from the ring to the journal."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import shutil
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acquisition.clock_map import LiveClockMap
+from acquisition.ring import Ring
+from storage.journal import JournalEvent, JournalWriter
+
+log = logging.getLogger(__name__)
+
+WRITE_EVERY_S = 0.020
+SYNC_EVERY_S = 0.250
+DISK_CHECK_EVERY_S = 2.0
+JUMP_NS = 250_000_000
+"""A sample so far in the future means that the device clock has jumped."""
+
+OnEvent = Callable[[str, Mapping[str, Any]], None]
+
+
+class Recorder:
+    """The sink of the driver and the only writer of ring and journal.
+
+    `samples` runs on the driver's thread and takes no lock and touches no file. One thread of this class moves samples
+    and events to the journal every 20 ms, another one syncs it, so that a slow disk delays neither.
+    """
+
+    def __init__(
+        self,
+        ring: Ring,
+        on_event: OnEvent,
+        *,
+        system_offset_ns: int = 0,
+        warn_bytes: int = 5 << 30,
+        stop_bytes: int = 1 << 30,
+    ) -> None:
+        self.ring = ring
+        self.system_offset_ns = system_offset_ns
+        self.warn_bytes = warn_bytes
+        self.stop_bytes = stop_bytes
+        self.last_sample_ns = time.perf_counter_ns()
+        self.n_overflow_seen = 0
+        self._on_event = on_event
+        self._map = LiveClockMap()
+        self._seq = 0
+        self._segment = 0
+        self._last_device_us = -(1 << 62)
+        self._probes: queue.SimpleQueue[tuple[int, int, int]] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[JournalEvent] = queue.SimpleQueue()
+        self._pending: JournalEvent | None = None
+        self._writer: JournalWriter | None = None
+        self._writer_lock = threading.Lock()
+        self._hold_at: int | None = None
+        self._closing = threading.Event()
+        self._disk_state = "good"
+        self._last_write_error = ""
+        self._threads = [
+            threading.Thread(target=self._write_loop, name="journal-write", daemon=True),
+            threading.Thread(target=self._sync_loop, name="journal-sync", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    # The driver's side ------------------------------------------------------------------------------------------
+
+    def samples(self, rows: NDArray[np.void]) -> None:
+        """Number the rows, put them on the host's clock and into the ring."""
+        n = len(rows)
+        if n == 0:
+            return
+        while not self._probes.empty():
+            self._map.add_probe(*self._probes.get_nowait())
+        device_us = rows["device_us"]
+        if n == 1:
+            self._split_at_jump(int(device_us[0]))
+            self._put(rows)
+            return
+        cuts = np.flatnonzero(np.diff(device_us) < 0) + 1
+        for part in np.split(rows, cuts) if len(cuts) else [rows]:
+            self._split_at_jump(int(part["device_us"][0]))
+            self._put(part)
+
+    def _split_at_jump(self, device_us: int) -> None:
+        is_future = False
+        if self._map.line is not None:
+            is_future = int(self._map.line.time_ns(device_us)) > self.ring.clock.now_ns() + JUMP_NS
+        if device_us < self._last_device_us or is_future:
+            self._map.reset()
+            self._segment += 1
+            self.notify("clock_jump", {"from_us": self._last_device_us, "to_us": device_us, "segment": self._segment})
+
+    def _put(self, rows: NDArray[np.void]) -> None:
+        n = len(rows)
+        self._last_device_us = int(rows["device_us"][-1])
+        rows["seq"] = np.arange(self._seq, self._seq + n) if n > 1 else self._seq
+        rows["segment"] = self._segment
+        if rows["time_ns"][0] == 0:
+            known = rows["system_us"] * 1000 + self.system_offset_ns
+            fallback = known if rows["system_us"][0] else np.full(n, self.ring.clock.now_ns(), np.int64)
+            rows["time_ns"] = self._map.time_ns(rows["device_us"], fallback)
+        else:
+            rows["time_ns"] = self._map.monotone(rows["time_ns"])
+        self._seq += n
+        self.ring.append(rows)
+        self.last_sample_ns = time.perf_counter_ns()
+
+    def wait_for_room(self, n: int) -> None:
+        """Wait until the journal has taken enough that n rows fit; only for drivers whose time stands still."""
+        while self.ring.keep and self.ring.room() < n and not self._closing.is_set():
+            time.sleep(0.002)
+
+    def next_segment(self) -> int:
+        """Begin a new segment, after a reconnection."""
+        self._segment += 1
+        self._map.reset()
+        self._last_device_us = -(1 << 62)
+        return self._segment
+
+    def time_probe(self, request_us: int, device_us: int, response_us: int) -> None:
+        """Keep a clock probe verbatim and use it for the samples to come."""
+        offset_us = self.system_offset_ns // 1000
+        self._probes.put((request_us + offset_us, device_us, response_us + offset_us))
+        self.event("time_sync", {"request_us": request_us, "device_us": device_us, "response_us": response_us})
+
+    def notify(self, kind: str, payload: Mapping[str, Any]) -> None:
+        """Journal a notification and tell the application."""
+        stamped = {"time_ns": self.ring.clock.now_ns(), **payload}
+        self.event("notification", {"kind": kind, **stamped})
+        self._on_event(kind, stamped)
+
+    # The journal's side -----------------------------------------------------------------------------------------
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether a journal is open."""
+        return self._writer is not None
+
+    def event(self, kind: str, values: Mapping[str, Any], blob: bytes = b"") -> None:
+        """Have something that is not a sample written; without a journal it is forgotten."""
+        if self._writer is not None:
+            self._events.put(JournalEvent(kind, dict(values), blob))
+
+    def start(self, path: Path, header: dict[str, Any]) -> int:
+        """Open a journal; samples from now on are kept. Returns the position of the first one."""
+        with self._writer_lock:
+            if self._writer is not None:
+                raise ValueError(f"a recording into {self._writer.path} is running")
+            writer = JournalWriter(path, header)
+            while not self._events.empty():
+                self._events.get_nowait()
+            self.ring.tail = self.ring.head
+            self.ring.keep = True
+            self._writer = writer
+            self._hold_at = None
+            self.n_overflow_seen = self.ring.n_overflow
+            return self.ring.tail
+
+    def hold(self) -> int:
+        """Take no more samples but still events; returns the position after the last sample taken."""
+        with self._writer_lock:
+            if self._hold_at is None:
+                self._hold_at = self.ring.head
+                self.ring.keep = False
+                if self._writer is not None:
+                    self._drain(self._writer)
+            return self._hold_at
+
+    def stop(self, reason: str = "complete") -> dict[str, Any]:
+        """Write what is left, close the journal, and say what it holds."""
+        with self._writer_lock:
+            writer = self._writer
+            if writer is None:
+                return {}
+            self._drain(writer)
+            n_overflow = self.ring.n_overflow - self.n_overflow_seen
+            end = {"reason": reason, "ended_ns": self.ring.clock.now_ns(), "n_overflow": n_overflow}
+            self._writer = None
+            self.ring.keep = False
+            try:
+                writer.close(end)
+            except OSError:
+                log.exception("the closing frame could not be written; recovery will do without")
+                writer.abandon()
+            return {**end, "n_samples": writer.n_samples, "sha256": writer.sha256, "n_bytes": writer.n_bytes}
+
+    def counts(self) -> dict[str, Any]:
+        """How far the journal is."""
+        writer = self._writer
+        return {
+            "is_recording": writer is not None,
+            "n_recorded": writer.n_samples if writer else 0,
+            "n_bytes": writer.n_bytes if writer else 0,
+            "disk": self._disk_state,
+            "write_error": self._last_write_error,
+        }
+
+    def close(self) -> None:
+        """Finish the journal and the threads."""
+        self.stop("the host was closed")
+        self._closing.set()
+        for thread in self._threads:
+            thread.join(timeout=5.0)
+
+    def _drain(self, writer: JournalWriter) -> None:
+        try:
+            position = self.ring.tail
+            head = self.ring.head if self._hold_at is None else self._hold_at
+            while position < head:
+                stop = min(head, position + 16_384)
+                writer.write_samples(self.ring.between(position, stop))
+                self.ring.tail = position = stop
+            while self._pending is not None or not self._events.empty():
+                self._pending = self._pending or self._events.get_nowait()
+                writer.write_event(self._pending)
+                self._pending = None
+            self._last_write_error = ""
+        except OSError as error:
+            # The samples stay in the ring and are tried again; the ring holds 54 s at 1200 Hz.
+            if str(error) != self._last_write_error:
+                log.exception("the journal could not be written")
+                self._last_write_error = str(error)
+                self._on_event("write_error", {"time_ns": self.ring.clock.now_ns(), "message": str(error)})
+
+    def _write_loop(self) -> None:
+        next_disk_check = 0.0
+        overflow_told = 0
+        while not self._closing.wait(WRITE_EVERY_S):
+            try:
+                self.ring.beat()
+                with self._writer_lock:
+                    if self._writer is not None:
+                        self._drain(self._writer)
+                overflow = self.ring.n_overflow
+                if overflow > overflow_told:
+                    self.notify("overflow", {"n_lost": overflow - overflow_told})
+                    overflow_told = overflow
+                if time.monotonic() >= next_disk_check:
+                    next_disk_check = time.monotonic() + DISK_CHECK_EVERY_S
+                    self._check_disk()
+            except Exception:
+                log.exception("the journal thread goes on after an error")
+
+    def _check_disk(self) -> None:
+        writer = self._writer
+        if writer is None:
+            return
+        free = shutil.disk_usage(writer.path.parent).free
+        state = "full" if free < self.stop_bytes else "low" if free < self.warn_bytes else "good"
+        if state != self._disk_state:
+            self._disk_state = state
+            if state == "low":
+                self.notify("disk_low", {"free_bytes": free})
+            elif state == "full":
+                self.notify("disk_full", {"free_bytes": free})
+                self._on_event("recording_stopped", self.stop("disk full"))
+
+    def _sync_loop(self) -> None:
+        while not self._closing.wait(SYNC_EVERY_S):
+            writer = self._writer
+            if writer is not None:
+                try:
+                    writer.sync()
+                except (OSError, ValueError):
+                    log.exception("the journal could not be synced")

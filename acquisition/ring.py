@@ -1,0 +1,192 @@
+"""The shared-memory ring: one process writes gaze samples, any other reads them without asking."""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.gaze import SAMPLE_RECORD
+
+SLOTS = 65_536
+_MAGIC = 0x53474C52
+_VERSION = 1
+_HEADER_BYTES = 4096
+_HEADER = np.dtype(
+    [
+        ("magic", "<i8"),
+        ("version", "<i8"),
+        ("slots", "<i8"),
+        ("head", "<i8"),
+        ("tail", "<i8"),
+        ("n_overflow", "<i8"),
+        ("heartbeat_ns", "<i8"),
+        ("clock_epoch_ns", "<i8"),
+        ("clock_stopped_ns", "<i8"),
+        ("clock_speed", "<f8"),
+    ]
+)
+
+
+class SharedClock:
+    """The host's clock as both processes see it: real, faster than real, or advanced by command."""
+
+    def __init__(self, header: NDArray[np.void]) -> None:
+        self._header = header
+
+    def set_speed(self, speed: float) -> None:
+        """1 = real time, more = faster, 0 = stands still."""
+        now = time.perf_counter_ns()
+        self._header["clock_epoch_ns"] = now
+        self._header["clock_stopped_ns"] = now
+        self._header["clock_speed"] = speed
+
+    def advance_to(self, time_ns: int) -> None:
+        """Move a clock that stands still."""
+        self._header["clock_stopped_ns"] = time_ns
+
+    def now_ns(self) -> int:
+        """Now, nanoseconds; with speed 1 the same as `time.perf_counter_ns()` in any process of this machine."""
+        speed = float(self._header["clock_speed"])
+        if speed == 1.0:
+            return time.perf_counter_ns()
+        if speed == 0.0:
+            return int(self._header["clock_stopped_ns"])
+        epoch = int(self._header["clock_epoch_ns"])
+        return epoch + int((time.perf_counter_ns() - epoch) * speed)
+
+
+def shared_folder() -> Path:
+    """Where shared memory lives as files: RAM where the system offers it, the temporary folder elsewhere."""
+    memory = Path("/dev/shm")
+    return memory if memory.is_dir() and os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
+
+
+class Ring:
+    """65 536 slots of 128 bytes behind a header; positions count all samples ever written.
+
+    The writer never overwrites what the journal has not taken yet (`tail`) while `keep` is set: it counts an overflow.
+    """
+
+    def __init__(self, path: Path, *, create: bool = False, slots: int = SLOTS) -> None:
+        self.path = path
+        if create:
+            with path.open("xb") as file:
+                file.truncate(_HEADER_BYTES + slots * SAMPLE_RECORD.itemsize)
+        with path.open("r+b") as file:
+            self._memory = mmap.mmap(file.fileno(), 0)
+        self._header = np.frombuffer(self._memory, _HEADER, count=1)[0:1].view(_HEADER)[0]
+        if create:
+            self._header["slots"] = slots
+            self._header["version"] = _VERSION
+            self._header["clock_speed"] = 1.0
+            self._header["magic"] = _MAGIC
+        if int(self._header["magic"]) != _MAGIC or int(self._header["version"]) != _VERSION:
+            raise ValueError(f"{path} is not a ring of version {_VERSION}")
+        self.slots = int(self._header["slots"])
+        self._rows = np.frombuffer(self._memory, SAMPLE_RECORD, count=self.slots, offset=_HEADER_BYTES)
+        self.clock = SharedClock(self._header)
+        self.keep = False
+        self._is_closed = False
+
+    # Writer -----------------------------------------------------------------------------------------------------
+
+    def append(self, rows: NDArray[np.void]) -> int:
+        """Add rows; returns how many did not fit because the journal is behind."""
+        n = len(rows)
+        head = int(self._header["head"])
+        room = self.slots - (head - int(self._header["tail"])) if self.keep else self.slots
+        lost = max(0, n - room)
+        if lost:
+            rows = rows[: n - lost]
+            n -= lost
+            self._header["n_overflow"] += lost
+        start = head % self.slots
+        first = min(n, self.slots - start)
+        self._rows[start : start + first] = rows[:first]
+        if first < n:
+            self._rows[: n - first] = rows[first:]
+        self._header["head"] = head + n
+        return lost
+
+    def room(self) -> int:
+        """How many rows fit before the journal must have taken some."""
+        return self.slots - (self.head - self.tail)
+
+    @property
+    def tail(self) -> int:
+        """Position up to which the journal has taken the samples."""
+        return int(self._header["tail"])
+
+    @tail.setter
+    def tail(self, position: int) -> None:
+        self._header["tail"] = position
+
+    def beat(self) -> None:
+        """Say that the host is alive."""
+        self._header["heartbeat_ns"] = time.perf_counter_ns()
+
+    # Readers ----------------------------------------------------------------------------------------------------
+
+    @property
+    def head(self) -> int:
+        """Position after the newest sample."""
+        return int(self._header["head"])
+
+    @property
+    def n_overflow(self) -> int:
+        """Samples that found no room."""
+        return int(self._header["n_overflow"])
+
+    @property
+    def heartbeat_age_s(self) -> float:
+        """Seconds since the host last said that it is alive."""
+        return (time.perf_counter_ns() - int(self._header["heartbeat_ns"])) / 1e9
+
+    def between(self, start: int, stop: int) -> NDArray[np.void]:
+        """A copy of the samples at positions start to stop, which must still be in the ring."""
+        first, last = start % self.slots, stop % self.slots
+        if stop <= start:
+            return np.zeros(0, SAMPLE_RECORD)
+        if first < last:
+            return self._rows[first:last].copy()
+        return np.concatenate([self._rows[first:], self._rows[:last]])
+
+    def read_since(self, position: int) -> tuple[NDArray[np.void], int, int]:
+        """Samples from a position on, the next position, and how many came too late to be read here."""
+        head = self.head
+        start = max(position, head - self.slots + 1024, 0)
+        rows = self.between(start, head)
+        overrun = self.head - self.slots - start  # written over while they were copied
+        if overrun > 0:
+            rows, start = rows[overrun:], start + overrun
+        # A slot whose number does not rise is one whose content has not arrived yet on a weakly ordered machine.
+        falls = np.flatnonzero(np.diff(rows["seq"]) <= 0)
+        if len(falls):
+            rows = rows[: int(falls[0]) + 1]
+        return rows, start + len(rows), start - position
+
+    def latest(self, n: int) -> NDArray[np.void]:
+        """The newest n samples (fewer at the beginning)."""
+        return self.read_since(max(0, self.head - n))[0]
+
+    def close(self, *, remove: bool = False) -> None:
+        """Let the memory go; `remove` deletes its file. Whoever still holds the clock keeps a clock."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        del self._rows
+        self._header = self._header.copy()
+        # A driver's thread may still hold the clock; then the memory goes with that thread.
+        with contextlib.suppress(BufferError):
+            self._memory.close()
+        if remove:
+            # Windows refuses to delete what the other process still maps; that one deletes it then.
+            with contextlib.suppress(PermissionError):
+                self.path.unlink(missing_ok=True)

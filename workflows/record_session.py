@@ -1,0 +1,288 @@
+"""Record one sitting: open the tracker, show images, mark what is shown when, publish the session file."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acquisition.finalise import JOURNAL_SUFFIX, finalise
+from acquisition.host import HostEvent, TrackerHost
+from acquisition.tracker import TrackerSettings
+from domain.display import Display
+from domain.errors import TrackerError
+from domain.gaze import GazeSamples
+from domain.markers import IMAGE_OFFSET, IMAGE_ONSET, KEY_PRESS, VIEW_CHANGE, Marker, view_as_json
+from domain.scene import Scene
+from domain.session import OnlineFixation, SessionHeader, SessionRecord, TrackerInfo
+from domain.version import VERSION
+from domain.view import ImageView
+from storage.session_file import header_as_json
+
+log = logging.getLogger(__name__)
+
+POLL_S = 10.0
+"""Longest stretch that is advanced at once: the ring holds 54 s at 1200 Hz."""
+
+
+class OnlineDetector(Protocol):
+    """What finds fixations while the samples come in."""
+
+    def push(self, samples: GazeSamples) -> Sequence[OnlineFixation]:
+        """Take samples; returns what is new: starts, updates, ends."""
+        ...
+
+    def finish(self) -> Sequence[OnlineFixation]:
+        """The end of the recording; returns what was still open."""
+        ...
+
+
+class RecordSession:
+    """One sitting of one annotator with one tracker; the application, the command line and the demo all use it.
+
+    Markers take times of `now_ns()`. With a simulated tracker of speed 0 time stands still between calls of `advance`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: TrackerSettings,
+        *,
+        study: str = "",
+        annotator: str = "",
+        target: str = "",
+        python: str = "",
+        detector: OnlineDetector | None = None,
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.folder = folder
+        self.settings = settings
+        self.session_id = f"{datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:8]}"
+        self.host = TrackerHost(settings, python=python)
+        self._texts = {"study": study, "annotator": annotator, "target": target}
+        self._about = dict(about or {})
+        self._detector = detector
+        self._position = 0
+        self._trial_id = ""
+        self._n_trials = 0
+        self._mask: NDArray[np.bool_] | None = None
+        self._is_recording = False
+
+    @property
+    def display(self) -> Display:
+        """The screen that the gaze refers to."""
+        return self.settings.display
+
+    @property
+    def journal_path(self) -> Path:
+        """Where the recording is written while it runs."""
+        return self.folder / f"{self.session_id}{JOURNAL_SUFFIX}"
+
+    @property
+    def session_path(self) -> Path:
+        """Where the session file will be."""
+        return self.folder / f"{self.session_id}.h5"
+
+    def open(self) -> TrackerInfo:
+        """Start the tracker host and the recording.
+
+        Raises:
+            TrackerError: the tracker cannot be opened.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        info = self.host.start() if not self.host.is_alive else self.host.info
+        header = SessionHeader(
+            session_id=self.session_id,
+            created_utc=datetime.now(timezone.utc).isoformat(),
+            clock_epoch_ns=self.host.now_ns(),
+            software_version=VERSION,
+            tracker=info,
+            display=self.display,
+            settings={"tracker": self.settings.as_json(), **self._about},
+            **self._texts,
+        )
+        try:
+            self._position = self.host.start_recording(self.journal_path, header_as_json(header))
+        except TrackerError:
+            self.host.close()
+            raise
+        self._is_recording = True
+        return info
+
+    def now_ns(self) -> int:
+        """Now on the clock of samples and markers."""
+        return self.host.now_ns()
+
+    # Trials -----------------------------------------------------------------------------------------------------
+
+    def begin_trial(
+        self,
+        image_id: str,
+        view: ImageView,
+        *,
+        mask: NDArray[np.bool_] | None = None,
+        trial_id: str = "",
+        scheduled_ns: int = 0,
+        submitted_ns: int = 0,
+        presented_ns: int = 0,
+        frame: int = -1,
+        payload: Mapping[str, Any] | None = None,
+    ) -> str:
+        """An image is shown; `mask` is what a simulated eye should look at. Returns the trial's id.
+
+        Without any time given, the image counts as shown now.
+        """
+        self._n_trials += 1
+        self._trial_id = trial_id or f"{self.session_id}-{self._n_trials:04d}"
+        self._mask = mask
+        self._show(view)
+        values = {**(payload or {}), "trial_id": self._trial_id, "image_id": image_id, "view": view_as_json(view)}
+        self._mark(IMAGE_ONSET, values, scheduled_ns, submitted_ns, presented_ns, frame)
+        return self._trial_id
+
+    def change_view(
+        self,
+        view: ImageView,
+        *,
+        scheduled_ns: int = 0,
+        submitted_ns: int = 0,
+        presented_ns: int = 0,
+        frame: int = -1,
+        payload: Mapping[str, Any] | None = None,
+    ) -> None:
+        """The image lies elsewhere or another slice or window is shown."""
+        self._show(view)
+        values = {**(payload or {}), "trial_id": self._trial_id, "view": view_as_json(view)}
+        self._mark(VIEW_CHANGE, values, scheduled_ns, submitted_ns, presented_ns, frame)
+
+    def press_key(self, key: str, *, payload: Mapping[str, Any] | None = None) -> None:
+        """The annotator pressed a key."""
+        self._mark(KEY_PRESS, {**(payload or {}), "trial_id": self._trial_id, "key": key}, 0, 0, 0, -1)
+
+    def end_trial(
+        self,
+        *,
+        scheduled_ns: int = 0,
+        submitted_ns: int = 0,
+        presented_ns: int = 0,
+        frame: int = -1,
+        payload: Mapping[str, Any] | None = None,
+    ) -> None:
+        """The image is taken away."""
+        values = {**(payload or {}), "trial_id": self._trial_id}
+        self._mark(IMAGE_OFFSET, values, scheduled_ns, submitted_ns, presented_ns, frame)
+        self._trial_id = ""
+        self._mask = None
+
+    def mark(self, marker: Marker) -> None:
+        """Write any other marker."""
+        self.host.mark(marker)
+
+    def _show(self, view: ImageView) -> None:
+        if self.host.info.is_simulated:
+            self.host.set_scene(Scene(self.display, view, self._mask))
+
+    def _mark(
+        self, kind: str, payload: Mapping[str, Any], scheduled_ns: int, submitted_ns: int, presented_ns: int, frame: int
+    ) -> None:
+        if not (scheduled_ns or submitted_ns or presented_ns):
+            submitted_ns = self.now_ns()
+        self.host.mark(
+            Marker(
+                kind,
+                payload,
+                scheduled_ns=scheduled_ns,
+                submitted_ns=submitted_ns,
+                presented_ns=presented_ns,
+                frame=frame,
+            )
+        )
+
+    # Time -------------------------------------------------------------------------------------------------------
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass: at once with a simulated tracker of speed 0, by waiting otherwise."""
+        while seconds > 0:
+            step = min(seconds, POLL_S)
+            if self.settings.speed == 0:
+                self.host.advance(step)
+            else:
+                time.sleep(step / self.settings.speed)
+            seconds -= step
+            self.poll()
+
+    def poll(self) -> list[OnlineFixation]:
+        """Give new samples to the online detector and write what it finds; call it a few times a second."""
+        if self._detector is None:
+            return []
+        rows, self._position, n_missed = self.host.read_since(self._position)
+        if n_missed:
+            log.warning("the online detector missed %d samples; the journal has them", n_missed)
+        return self._write(self._detector.push(GazeSamples.from_records(rows))) if len(rows) else []
+
+    def events(self) -> list[HostEvent]:
+        """What the host said since the last call."""
+        return self.host.events()
+
+    def _write(self, found: Sequence[OnlineFixation]) -> list[OnlineFixation]:
+        for event in found:
+            values = {
+                "number": event.number,
+                "phase": event.phase,
+                "time_ns": event.time_ns,
+                "onset_ns": event.onset_ns,
+                "offset_ns": event.offset_ns,
+                "centre_norm": list(event.centre_norm),
+            }
+            self.host.journal("fixation", values)
+        return list(found)
+
+    # The end ----------------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """End the recording; the journal is complete afterwards. Does nothing when it has ended already."""
+        if not self._is_recording:
+            return
+        self._is_recording = False
+        last = self.host.hold_recording()
+        if self._detector is not None:
+            while self._position < last:
+                rows, position, _ = self.host.read_since(self._position)
+                rows = rows[: max(0, last - (position - len(rows)))]
+                self._position = position
+                self._write(self._detector.push(GazeSamples.from_records(rows)))
+            self._write(self._detector.finish())
+        self.host.stop_recording()
+
+    def close(self, *, keep_host: bool = False) -> SessionRecord:
+        """End the recording and publish the session file. Whatever happens, the journal stays until that is proven.
+
+        Raises:
+            TrackerError: the host has died; the journal is recovered by `acquisition.finalise.recover_all`.
+        """
+        try:
+            self.stop()
+        finally:
+            if not keep_host:
+                self.host.close()
+        return finalise(self.journal_path, self.session_path)
+
+    def __enter__(self) -> RecordSession:
+        self.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_recording:
+            self._is_recording = False
+            try:
+                self.host.stop_recording()
+            finally:
+                self.host.close()
+            finalise(self.journal_path, self.session_path)
