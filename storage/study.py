@@ -160,6 +160,26 @@ class Study:
         except IntegrityError as problem:
             raise UserFacingError("An image of that name was added meanwhile.", "Import again.") from problem
 
+    def add_import(self, images: Sequence[StudyImage], trials: Sequence[TrialRecord]) -> None:
+        """Enter images and trials of an import in one step: all or none."""
+        people = sorted({trial.annotator for trial in trials} - {person.name for person in self.annotators()})
+        with self.catalog.writing() as connection:
+            taken = image_table.known_ids(connection)
+            clash = next((image.image_id for image in images if image.image_id in taken), None)
+            if clash is not None:
+                raise UserFacingError(f"An image {clash!r} was added meanwhile.", "Import again.")
+            image_table.insert(connection, images)
+            for name in people:
+                people_table.put(connection, name, Role.ANNOTATOR)
+            for trial in trials:
+                trial_table.insert(connection, trial)
+                assignment_table.set_status(
+                    connection, trial.image_id, trial.annotator, target=trial.target, status=trial.status
+                )
+            facts = {"n_images": len(images), "n_trials": len(trials), "annotators": people}
+            digest = hashlib.sha256("\n".join(f"{i.image_id} {i.sha256}" for i in images).encode()).hexdigest()
+            self._append(connection, "import", f"{len(images)} images", {**facts, "sha256_of_list": digest})
+
     def update_image(self, image: StudyImage) -> None:
         """Change what is known of an image: its path, case, split or mask."""
         with self.catalog.writing() as connection:

@@ -1,0 +1,90 @@
+"""What an importer is: it reads and checks a foreign source and says what there is; it never writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from domain.events import CancelToken, OnProgress
+from domain.fixations import ImageFixations
+from domain.registry import Registry
+from domain.study import Outcome, Target
+
+
+@dataclass(frozen=True)
+class FoundImage:
+    """One image of a source. `mask_paths` holds one reference mask per target, or one under "".
+
+    `patient` is what the source calls the person or volume, for splits that keep people together; it is replaced by
+    a pseudonym where it came from a DICOM header.
+    """
+
+    path: Path
+    image_id: str
+    size: tuple[int, int]
+    sha256: str
+    case: str = ""
+    patient: str = ""
+    split: str = ""
+    mask_path: Path | None = None
+    n_slices: int = 1
+    slice_index: int = -1
+    is_dicom: bool = False
+    look_for_text: bool = False
+
+
+@dataclass(frozen=True)
+class FoundRead:
+    """Fixations of one person on one image."""
+
+    image_id: str
+    annotator: str
+    target: str
+    fixations: ImageFixations
+    is_simulated: bool = False
+    outcome: Outcome = Outcome.TARGET
+
+
+@dataclass(frozen=True)
+class ImportPlan:
+    """What a source holds, all of it read and checked; nothing has been written yet.
+
+    `targets` are what the source annotates, for a study that is made for it; `warnings` are sentences for the user.
+    """
+
+    images: tuple[FoundImage, ...] = ()
+    reads: tuple[FoundRead, ...] = ()
+    targets: tuple[Target, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """What a person may decide for an import. `annotator` and `target` name what the source does not say itself."""
+
+    annotator: str = ""
+    target: str = ""
+    skip_broken: bool = False
+    more: Mapping[str, str] = field(default_factory=dict)
+
+
+class Importer(Protocol):
+    """Reads one foreign format. `kind`: it brings images into a study, or gaze that becomes a session."""
+
+    title: str
+    kind: Literal["images", "gaze"]
+
+    def scan(
+        self, source: Path, options: ImportOptions, *, on_progress: OnProgress, cancel: CancelToken | None
+    ) -> ImportPlan:
+        """Read and check everything.
+
+        Raises:
+            BadFileError: the source is missing or malformed; the text names the file and what is wrong with it.
+        """
+        ...
+
+
+importers: Registry[Importer] = Registry("import format", "processing.importers")

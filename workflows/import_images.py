@@ -1,0 +1,212 @@
+"""Take images, masks and fixations of others into a study: check everything first, then write all or nothing."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from domain.errors import UserFacingError
+from domain.events import CancelToken, OnProgress, Progress, no_progress
+from domain.labels import POLYP, PROSTATE, LabelParameters
+from domain.study import Protocol, StudyImage, StudySettings, Target, TrialStatus
+from domain.trial import TrialRecord
+from processing.importer import FoundImage, FoundRead, ImportOptions, ImportPlan, importers
+from storage.atomic_write import as_user_facing
+from storage.dicom_copy import DicomCopier
+from storage.file_names import checked_image_id, file_name_for
+from storage.study import Study
+
+PRESETS: dict[str, LabelParameters] = {"polyp": POLYP, "prostate": PROSTATE}
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import did. `duplicates` maps the name of a file to the image that has the same content."""
+
+    study_folder: Path
+    n_images: int = 0
+    n_masks: int = 0
+    n_reads: int = 0
+    n_fixations: int = 0
+    duplicates: dict[str, str] = field(default_factory=dict)
+    look_for_text: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def scan(
+    format_name: str,
+    source: Path | str,
+    *,
+    options: ImportOptions | None = None,
+    on_progress: OnProgress = no_progress,
+    cancel: CancelToken | None = None,
+) -> ImportPlan:
+    """Read and check a source without writing anything."""
+    place = Path(source).expanduser().absolute()
+    if not place.exists():
+        raise UserFacingError(f"{place} is not there.", "Check the path.")
+    return importers.get(format_name).scan(place, options or ImportOptions(), on_progress=on_progress, cancel=cancel)
+
+
+def settings_for(plan: ImportPlan, name: str) -> StudySettings:
+    """Settings of a study that is made for what was found: targets, and the preset of the first target."""
+    targets = plan.targets or (Target("target"),)
+    return StudySettings(
+        name=name,
+        targets=targets,
+        labels=PRESETS.get(targets[0].name, LabelParameters()),
+        protocol=Protocol(reads_per_image=1),
+        is_simulated=bool(plan.reads) and all(read.is_simulated for read in plan.reads),
+    )
+
+
+def import_into(
+    study: Study,
+    plan: ImportPlan,
+    *,
+    copy: bool = True,
+    on_progress: OnProgress = no_progress,
+    cancel: CancelToken | None = None,
+) -> ImportReport:
+    """Write what a scan found into a study.
+
+    `copy=False` leaves pictures where they are and keeps their absolute paths; DICOM files are always copied, because
+    the copy is what identifiers are removed from. Files that the study has already (same bytes) are not taken twice;
+    their fixations are added to the image that is there.
+
+    Raises:
+        UserFacingError: nothing was changed.
+        Cancelled: nothing was changed.
+    """
+    new, renamed, duplicates = _without_duplicates(study, plan)
+    staging = study.folder / f".import-{uuid.uuid4().hex[:8]}"
+    moved: list[Path] = []
+    try:
+        staging.mkdir()
+        entries, files = _stage(study, new, staging, copy=copy, on_progress=on_progress, cancel=cancel)
+        for temporary, final in files:
+            final.parent.mkdir(parents=True, exist_ok=True)
+            temporary.replace(final)
+            moved.append(final)
+        trials = [_trial(read, renamed.get(read.image_id, read.image_id)) for read in plan.reads]
+        study.add_import(entries, trials)
+    except BaseException as problem:
+        for path in moved:
+            path.unlink(missing_ok=True)
+        if isinstance(problem, OSError):
+            raise as_user_facing(problem, study.folder) from problem
+        raise
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return ImportReport(
+        study_folder=study.folder,
+        n_images=len(entries),
+        n_masks=sum(bool(entry.mask_path) for entry in entries),
+        n_reads=len(plan.reads),
+        n_fixations=sum(len(read.fixations) for read in plan.reads),
+        duplicates=duplicates,
+        look_for_text=tuple(image.image_id for image in new if image.look_for_text),
+        warnings=plan.warnings,
+    )
+
+
+def _without_duplicates(study: Study, plan: ImportPlan) -> tuple[list[FoundImage], dict[str, str], dict[str, str]]:
+    known = study.ids_by_hash()
+    taken = {image.image_id.lower() for image in study.images()}
+    new: list[FoundImage] = []
+    renamed: dict[str, str] = {}
+    duplicates: dict[str, str] = {}
+    for image in plan.images:
+        key = (image.sha256, image.slice_index)
+        if key in known:
+            duplicates[image.path.name] = renamed[image.image_id] = known[key]
+            continue
+        name, number = image.image_id, 2
+        while name.lower() in taken:
+            name, number = f"{image.image_id}-{number}", number + 1
+        taken.add(name.lower())
+        known[key] = renamed[image.image_id] = name
+        new.append(replace(image, image_id=checked_image_id(name)))
+    return new, renamed, duplicates
+
+
+def _stage(
+    study: Study,
+    images: list[FoundImage],
+    staging: Path,
+    *,
+    copy: bool,
+    on_progress: OnProgress,
+    cancel: CancelToken | None,
+) -> tuple[list[StudyImage], list[tuple[Path, Path]]]:
+    copier = DicomCopier(study.folder)
+    staged: dict[Path, str] = {}
+    files: list[tuple[Path, Path]] = []
+
+    def keep(source: Path, folder: str, name: str, writer: Callable[[Path, Path], object]) -> str:
+        if source not in staged:
+            temporary, final = staging / folder / name, study.folder / folder / name
+            if final.exists():
+                final = final.with_name(f"{uuid.uuid4().hex[:6]}-{final.name}")
+            temporary.parent.mkdir(exist_ok=True)
+            writer(source, temporary)
+            files.append((temporary, final))
+            staged[source] = study.relative(final)
+        return staged[source]
+
+    entries = []
+    for number, image in enumerate(images):
+        if cancel is not None:
+            cancel.raise_if_cancelled()
+        on_progress(Progress(number, len(images), image.image_id))
+        ending = "".join(image.path.suffixes[-2:]) if image.path.name.endswith(".nii.gz") else image.path.suffix
+        base = image.image_id if image.slice_index < 0 else image.case or image.image_id
+        name = file_name_for(base) + (ending.lower() or (".dcm" if image.is_dicom else ""))
+        path, mask_path, case = image.path.as_posix(), "", image.case
+        if image.is_dicom:
+            path = keep(image.path, "images", name, copier.copy)
+            case = case or copier.pseudonym(image.patient)
+        elif copy:
+            path = keep(image.path, "images", name, shutil.copyfile)
+        if image.mask_path is not None:
+            mask_ending = ".nii.gz" if image.mask_path.name.endswith(".nii.gz") else image.mask_path.suffix.lower()
+            mask_path = image.mask_path.as_posix()
+            if copy:
+                mask_path = keep(image.mask_path, "masks", f"{file_name_for(base)}{mask_ending}", shutil.copyfile)
+        entries.append(
+            StudyImage(
+                image_id=image.image_id,
+                path=path,
+                size=image.size,
+                sha256=image.sha256,
+                case=case,
+                split=image.split,
+                n_slices=1,
+                mask_path=mask_path,
+                origin=image.path.name,
+                slice_index=image.slice_index,
+            )
+        )
+    copier.write_key_file()
+    on_progress(Progress(len(images), len(images)))
+    return entries, files
+
+
+def _trial(read: FoundRead, image_id: str) -> TrialRecord:
+    fixations = read.fixations
+    end_ms = float((fixations.start_ms + fixations.duration_ms).max()) if len(fixations) else 0.0
+    return TrialRecord(
+        trial_id=uuid.uuid4().hex,
+        image_id=image_id,
+        annotator=read.annotator,
+        target=read.target,
+        outcome=read.outcome,
+        status=TrialStatus.DONE,
+        ended_ns=round(end_ms * 1e6),
+        fixations=fixations,
+        is_simulated=read.is_simulated,
+        note="imported",
+    )
