@@ -40,7 +40,7 @@ class TableOfOneImage:
 def is_fixation_table(path: Path) -> bool:
     """Whether the first line names the nine columns."""
     with path.open("rb") as opened:
-        head = opened.read(2000).split(b"\n")[0]
+        head = opened.read(4000).replace(b"\x00", b"").split(b"\n")[0]  # UTF-16 has zero bytes between
     return all(name.encode() in head for name in COLUMNS)
 
 

@@ -31,7 +31,7 @@ from storage.people_table import Annotator
 from storage.study_settings_file import FILE_NAME, StudyFile, read_study_file, write_study_file
 
 CATALOG_FILE = "catalog.sqlite"
-FOLDERS = ("images", "masks", "maps", "sessions", "models", "runs", "exports")
+FOLDERS = ("images", "reference", "masks", "maps", "sessions", "models", "runs", "exports")
 
 
 class Study:
@@ -391,7 +391,7 @@ class Study:
                 f"The mask is {mask.shape[1]} x {mask.shape[0]} pixels, the image {image.size[0]} x {image.size[1]}.",
                 "Use a mask of the image's size.",
             )
-        folder = Path("masks") / file_name_for(image_id)
+        folder = Path("masks") / image_id
         with self.catalog.writing() as connection:
             version = mask_table.next_version(connection, image_id, target, annotator)
             path = folder / f"{file_name_for(annotator)}_{file_name_for(target)}_v{version}.png"

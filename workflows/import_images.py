@@ -16,7 +16,7 @@ from domain.trial import TrialRecord
 from processing.importer import FoundImage, FoundRead, ImportOptions, ImportPlan, importers
 from storage.atomic_write import as_user_facing
 from storage.dicom_copy import DicomCopier
-from storage.file_names import checked_image_id, file_name_for
+from storage.file_names import checked_image_id
 from storage.study import Study
 
 PRESETS: dict[str, LabelParameters] = {"polyp": POLYP, "prostate": PROSTATE}
@@ -34,6 +34,21 @@ class ImportReport:
     duplicates: dict[str, str] = field(default_factory=dict)
     look_for_text: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    def lines(self, *, dry_run: bool = False) -> list[str]:
+        """The report in sentences."""
+        verb = "would be added to" if dry_run else "added to"
+        counts = f"{self.n_images} images, {self.n_masks} masks, {self.n_reads} reads ({self.n_fixations} fixations)"
+        lines = [f"Warning: {text}" for text in self.warnings]
+        if self.duplicates:
+            first = next(iter(self.duplicates.items()))
+            lines.append(f"{len(self.duplicates)} files are there already (first: {first[0]} is {first[1]}).")
+        if self.look_for_text:
+            lines.append(
+                f"{len(self.look_for_text)} images may have text burnt into the pixels; look at them before use "
+                f"(first: {self.look_for_text[0]})."
+            )
+        return [*lines, f"{counts} {verb} {self.study_folder}"]
 
 
 def scan(
@@ -61,6 +76,70 @@ def settings_for(plan: ImportPlan, name: str) -> StudySettings:
         protocol=Protocol(reads_per_image=1),
         is_simulated=bool(plan.reads) and all(read.is_simulated for read in plan.reads),
     )
+
+
+def import_to_folder(
+    format_name: str,
+    source: Path | str,
+    folder: Path | str,
+    *,
+    options: ImportOptions | None = None,
+    name: str = "",
+    preset: str = "",
+    copy: bool = True,
+    dry_run: bool = False,
+    on_read: OnProgress = no_progress,
+    on_write: OnProgress = no_progress,
+    cancel: CancelToken | None = None,
+) -> ImportReport:
+    """Read a source and write it into the study in `folder`, which is made when there is none.
+
+    Raises:
+        UserFacingError: nothing was changed; a study that was to be made is not there.
+    """
+    place = Path(folder).expanduser().absolute()
+    is_new = not (place / "study.json").exists()
+    if is_new and place.exists() and any(place.iterdir()):
+        raise UserFacingError(f"{place} is not a study and not empty.", "Choose another folder with --into.")
+    plan = scan(format_name, source, options=options, on_progress=on_read, cancel=cancel)
+    if dry_run:
+        return _report(place, list(plan.images), plan, {})
+    if not is_new:
+        with Study.open(place) as study:
+            return import_into(study, plan, copy=copy, on_progress=on_write, cancel=cancel)
+    settings = settings_for(plan, name or place.name)
+    if preset:
+        settings = replace(settings, labels=preset_named(preset))
+    # A new study is made beside and renamed: a failed import leaves no half study.
+    beside = place.with_name(f".{place.name}-{uuid.uuid4().hex[:8]}")
+    keys = beside.with_name(f"{beside.name}-keys")
+    try:
+        with Study.create(beside, settings) as study:
+            report = import_into(study, plan, copy=copy, on_progress=on_write, cancel=cancel)
+        if place.exists():
+            place.rmdir()
+        beside.rename(place)
+        if keys.exists():
+            keys.rename(place.with_name(f"{place.name}-keys"))
+    except OSError as problem:
+        raise as_user_facing(problem, place) from problem
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(keys, ignore_errors=True)
+    return replace(report, study_folder=place)
+
+
+def preset_named(name: str) -> LabelParameters:
+    """Label settings that fit a kind of target.
+
+    Raises:
+        UserFacingError: no such preset.
+    """
+    if name == "own":
+        return LabelParameters()
+    if name not in PRESETS:
+        raise UserFacingError(f"There is no preset {name!r}.", f"Known: {', '.join(PRESETS)}, own.")
+    return PRESETS[name]
 
 
 def import_into(
@@ -101,10 +180,14 @@ def import_into(
         raise
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+    return _report(study.folder, new, plan, duplicates)
+
+
+def _report(folder: Path, new: list[FoundImage], plan: ImportPlan, duplicates: dict[str, str]) -> ImportReport:
     return ImportReport(
-        study_folder=study.folder,
-        n_images=len(entries),
-        n_masks=sum(bool(entry.mask_path) for entry in entries),
+        study_folder=folder,
+        n_images=len(new),
+        n_masks=sum(image.mask_path is not None for image in new),
         n_reads=len(plan.reads),
         n_fixations=sum(len(read.fixations) for read in plan.reads),
         duplicates=duplicates,
@@ -164,7 +247,7 @@ def _stage(
         on_progress(Progress(number, len(images), image.image_id))
         ending = "".join(image.path.suffixes[-2:]) if image.path.name.endswith(".nii.gz") else image.path.suffix
         base = image.image_id if image.slice_index < 0 else image.case or image.image_id
-        name = file_name_for(base) + (ending.lower() or (".dcm" if image.is_dicom else ""))
+        name = checked_image_id(base) + (ending.lower() or (".dcm" if image.is_dicom else ""))
         path, mask_path, case = image.path.as_posix(), "", image.case
         if image.is_dicom:
             path = keep(image.path, "images", name, copier.copy)
@@ -175,7 +258,7 @@ def _stage(
             mask_ending = ".nii.gz" if image.mask_path.name.endswith(".nii.gz") else image.mask_path.suffix.lower()
             mask_path = image.mask_path.as_posix()
             if copy:
-                mask_path = keep(image.mask_path, "masks", f"{file_name_for(base)}{mask_ending}", shutil.copyfile)
+                mask_path = keep(image.mask_path, "reference", f"{base}{mask_ending}", shutil.copyfile)
         entries.append(
             StudyImage(
                 image_id=image.image_id,
