@@ -98,6 +98,10 @@ class ViewLog:
         times = np.array([time for time, _ in rows], np.int64)
         return cls(times, tuple(view_from_json(values) for _, values in rows))
 
+    def rows(self) -> list[tuple[int, ImageView]]:
+        """(time_ns, view) in order of time."""
+        return [(int(time), view) for time, view in zip(self.time_ns, self.views, strict=True)]
+
     def index_at(self, time_ns: ArrayLike) -> NDArray[np.int64]:
         """Which view holds at each time; -1 before the first."""
         return np.asarray(np.searchsorted(self.time_ns, np.asarray(time_ns, np.int64), side="right") - 1, np.int64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any
@@ -159,30 +159,35 @@ class SessionRecord:
 
     def trials(self) -> list[SessionTrial]:
         """The images shown, in order; one that never went off ends with the last sample."""
-        shown: dict[str, list[Marker]] = {}
-        for marker in self.markers:
-            if marker.kind in (IMAGE_ONSET, IMAGE_OFFSET, VIEW_CHANGE) and "trial_id" in marker.payload:
-                shown.setdefault(str(marker.payload["trial_id"]), []).append(marker)
         last_ns = int(self.samples.time_ns[-1]) if len(self.samples) else 0
-        found = []
-        for trial_id, markers in shown.items():
-            onset = next((marker for marker in markers if marker.kind == IMAGE_ONSET), None)
-            if onset is None:
-                continue
-            offset = next((marker for marker in markers if marker.kind == IMAGE_OFFSET), None)
-            found.append(
-                SessionTrial(
-                    trial_id=trial_id,
-                    image_id=str(onset.payload["image_id"]),
-                    onset_ns=onset.time_ns,
-                    offset_ns=offset.time_ns if offset else max(last_ns, onset.time_ns),
-                    views=ViewLog.from_markers(markers),
-                    payload={**onset.payload, **(offset.payload if offset else {})},
-                )
-            )
-        return sorted(found, key=lambda trial: trial.onset_ns)
+        return trials_of(self.markers, last_ns)
 
     def samples_of(self, trial: SessionTrial) -> GazeSamples:
         """The samples from the trial's onset to its offset."""
         first, last = np.searchsorted(self.samples.time_ns, [trial.onset_ns, trial.offset_ns])
         return self.samples[slice(int(first), int(last))]
+
+
+def trials_of(markers: Iterable[Marker], last_ns: int) -> list[SessionTrial]:
+    """The images that markers speak of, in order of time; one that never went off ends at `last_ns`."""
+    shown: dict[str, list[Marker]] = {}
+    for marker in markers:
+        if marker.kind in (IMAGE_ONSET, IMAGE_OFFSET, VIEW_CHANGE) and "trial_id" in marker.payload:
+            shown.setdefault(str(marker.payload["trial_id"]), []).append(marker)
+    found = []
+    for trial_id, own in shown.items():
+        onset = next((marker for marker in own if marker.kind == IMAGE_ONSET), None)
+        if onset is None:
+            continue
+        offset = next((marker for marker in own if marker.kind == IMAGE_OFFSET), None)
+        found.append(
+            SessionTrial(
+                trial_id=trial_id,
+                image_id=str(onset.payload["image_id"]),
+                onset_ns=onset.time_ns,
+                offset_ns=offset.time_ns if offset else max(last_ns, onset.time_ns),
+                views=ViewLog.from_markers(own),
+                payload={**onset.payload, **(offset.payload if offset else {})},
+            )
+        )
+    return sorted(found, key=lambda trial: trial.onset_ns)

@@ -18,15 +18,18 @@ from acquisition.host import HostEvent, TrackerHost
 from acquisition.tracker import TrackerSettings
 from domain.display import Display
 from domain.errors import TrackerError
-from domain.gaze import GazeSamples
+from domain.gaze import SAMPLE_RECORD, GazeSamples
 from domain.markers import IMAGE_OFFSET, IMAGE_ONSET, KEY_PRESS, VIEW_CHANGE, Marker, view_as_json
 from domain.scene import Scene
-from domain.session import OnlineFixation, SessionHeader, SessionRecord, TrackerInfo
+from domain.session import OnlineFixation, SessionHeader, SessionRecord, SessionTrial, TrackerInfo, trials_of
 from domain.version import VERSION
 from domain.view import ImageView
 from storage.session_file import header_as_json
 
 log = logging.getLogger(__name__)
+
+LEAD_NS = 500_000_000
+"""Samples so long before a trial are kept with it, so that a fixation in flight is recognised as one."""
 
 POLL_S = 10.0
 """Longest stretch that is advanced at once: the ring holds 54 s at 1200 Hz."""
@@ -70,10 +73,13 @@ class RecordSession:
         self._about = dict(about or {})
         self._detector = detector
         self._position = 0
+        self._trial_rows: list[NDArray[np.void]] = []
+        self._trial_markers: list[Marker] = []
         self._trial_id = ""
         self._n_trials = 0
         self._mask: NDArray[np.bool_] | None = None
         self._is_recording = False
+        self._record: SessionRecord | None = None
 
     @property
     def display(self) -> Display:
@@ -142,6 +148,8 @@ class RecordSession:
         self._n_trials += 1
         self._trial_id = trial_id or f"{self.session_id}-{self._n_trials:04d}"
         self._mask = mask
+        self.poll()
+        self._trial_rows, self._trial_markers = self._trial_rows[-1:], []
         self._show(view)
         values = {**(payload or {}), "trial_id": self._trial_id, "image_id": image_id, "view": view_as_json(view)}
         self._mark(IMAGE_ONSET, values, scheduled_ns, submitted_ns, presented_ns, frame)
@@ -181,6 +189,21 @@ class RecordSession:
         self._trial_id = ""
         self._mask = None
 
+    def last_trial(self) -> tuple[SessionTrial, GazeSamples]:
+        """The trial that runs or has just ended, and its samples so far (with some before its onset), from memory.
+
+        Raises:
+            ValueError: no trial has begun.
+        """
+        self.poll()
+        rows = np.concatenate(self._trial_rows) if self._trial_rows else np.zeros(0, SAMPLE_RECORD)
+        trials = trials_of(self._trial_markers, int(rows["time_ns"][-1]) if len(rows) else 0)
+        if not trials:
+            raise ValueError("no trial has begun")
+        trial = trials[-1]
+        known = (rows["time_ns"] >= trial.onset_ns - LEAD_NS) & (rows["time_ns"] <= trial.offset_ns)
+        return trial, GazeSamples.from_records(rows[known])
+
     def mark(self, marker: Marker) -> None:
         """Write any other marker."""
         self.host.mark(marker)
@@ -194,16 +217,16 @@ class RecordSession:
     ) -> None:
         if not (scheduled_ns or submitted_ns or presented_ns):
             submitted_ns = self.now_ns()
-        self.host.mark(
-            Marker(
-                kind,
-                payload,
-                scheduled_ns=scheduled_ns,
-                submitted_ns=submitted_ns,
-                presented_ns=presented_ns,
-                frame=frame,
-            )
+        marker = Marker(
+            kind,
+            payload,
+            scheduled_ns=scheduled_ns,
+            submitted_ns=submitted_ns,
+            presented_ns=presented_ns,
+            frame=frame,
         )
+        self._trial_markers.append(marker)
+        self.host.mark(marker)
 
     # Time -------------------------------------------------------------------------------------------------------
 
@@ -220,16 +243,22 @@ class RecordSession:
 
     def poll(self) -> list[OnlineFixation]:
         """Give new samples to the online detector and write what it finds; call it a few times a second."""
-        if self._detector is None:
-            return []
         rows, self._position, n_missed = self.host.read_since(self._position)
         if n_missed:
-            log.warning("the online detector missed %d samples; the journal has them", n_missed)
-        return self._write(self._detector.push(GazeSamples.from_records(rows))) if len(rows) else []
+            log.warning("%d samples were not looked at while they came in; the journal has them", n_missed)
+        return self._look_at(rows)
 
     def events(self) -> list[HostEvent]:
         """What the host said since the last call."""
         return self.host.events()
+
+    def _look_at(self, rows: NDArray[np.void]) -> list[OnlineFixation]:
+        if len(rows) == 0:
+            return []
+        self._trial_rows.append(rows)
+        if self._detector is None:
+            return []
+        return self._write(self._detector.push(GazeSamples.from_records(rows)))
 
     def _write(self, found: Sequence[OnlineFixation]) -> list[OnlineFixation]:
         for event in found:
@@ -252,37 +281,32 @@ class RecordSession:
             return
         self._is_recording = False
         last = self.host.hold_recording()
+        while self._position < last:
+            rows, position, _ = self.host.read_since(self._position)
+            self._position = position
+            self._look_at(rows[: max(0, last - (position - len(rows)))])
         if self._detector is not None:
-            while self._position < last:
-                rows, position, _ = self.host.read_since(self._position)
-                rows = rows[: max(0, last - (position - len(rows)))]
-                self._position = position
-                self._write(self._detector.push(GazeSamples.from_records(rows)))
             self._write(self._detector.finish())
         self.host.stop_recording()
 
-    def close(self, *, keep_host: bool = False) -> SessionRecord:
+    def close(self) -> SessionRecord:
         """End the recording and publish the session file. Whatever happens, the journal stays until that is proven.
 
         Raises:
             TrackerError: the host has died; the journal is recovered by `acquisition.finalise.recover_all`.
         """
-        try:
-            self.stop()
-        finally:
-            if not keep_host:
+        if self._record is None:
+            try:
+                self.stop()
+            finally:
                 self.host.close()
-        return finalise(self.journal_path, self.session_path)
+            self._record = finalise(self.journal_path, self.session_path)
+        return self._record
 
     def __enter__(self) -> RecordSession:
         self.open()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._is_recording:
-            self._is_recording = False
-            try:
-                self.host.stop_recording()
-            finally:
-                self.host.close()
-            finalise(self.journal_path, self.session_path)
+        """Publish also what an error or a cancellation cut short: nothing that was recorded is thrown away."""
+        self.close()

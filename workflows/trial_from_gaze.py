@@ -1,0 +1,139 @@
+"""From the gaze of a trial to the record that the study keeps: fixations on the image, and how good the gaze was."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from domain.display import Display
+from domain.fixations import Fixations
+from domain.gaze import GazeSamples
+from domain.session import SessionRecord, SessionTrial
+from domain.study import Outcome, Protocol, TrialStatus
+from domain.trial import TrialQuality, TrialRecord
+from processing.detector import Parameters, detect
+from processing.image_fixations import to_image_fixations
+
+
+def trial_record(
+    trial: SessionTrial,
+    samples: GazeSamples,
+    display: Display,
+    *,
+    annotator: str,
+    target: str,
+    session_file: str,
+    protocol: Protocol,
+    outcome: Outcome = Outcome.TARGET,
+    status: TrialStatus = TrialStatus.DONE,
+    detector: str = "ivt",
+    parameters: Parameters = None,
+    is_simulated: bool = False,
+) -> TrialRecord:
+    """The record of one trial from its own samples, as soon as it has ended."""
+    fixations = detect(detector, samples, display, parameters).fixations
+    return _record(
+        trial,
+        samples,
+        fixations,
+        display,
+        annotator=annotator,
+        target=target,
+        session_file=session_file,
+        protocol=protocol,
+        outcome=outcome,
+        status=status,
+        is_simulated=is_simulated,
+    )
+
+
+def trial_records(
+    session: SessionRecord,
+    *,
+    session_file: str,
+    protocol: Protocol,
+    detector: str = "ivt",
+    parameters: Parameters = None,
+) -> list[TrialRecord]:
+    """The records of all trials of a finished session, with fixations detected once over the whole of it.
+
+    Outcome and status are taken from the trials' payloads ("outcome", "status"), where they were marked.
+    """
+    display = session.header.display
+    fixations = detect(detector, session.samples, display, parameters).fixations
+    return [
+        _record(
+            trial,
+            session.samples,
+            fixations,
+            display,
+            annotator=session.header.annotator,
+            target=str(trial.payload.get("target", session.header.target)),
+            session_file=session_file,
+            protocol=protocol,
+            outcome=Outcome(trial.payload.get("outcome", Outcome.TARGET.value)),
+            status=TrialStatus(trial.payload.get("status", TrialStatus.DONE.value)),
+            is_simulated=session.header.is_simulated,
+        )
+        for trial in session.trials()
+    ]
+
+
+def gaze_quality(samples: GazeSamples) -> TrialQuality:
+    """Loss, longest gap, rate and precision of a run of samples."""
+    if len(samples) < 2:
+        return TrialQuality(loss=1.0, n_samples=len(samples))
+    bad = ~samples.gaze_valid.any(axis=1)
+    steps_s = np.diff(samples.time_ns) / 1e9
+    period_s = float(np.median(steps_s))
+    good_at = np.concatenate([[0], np.flatnonzero(~bad), [len(samples) - 1]])
+    seconds = (samples.time_ns - samples.time_ns[0]) / 1e9
+    gaps = np.diff(seconds[good_at])
+    # Samples that never came count as lost, too.
+    n_expected = max(len(samples), round(float(seconds[-1]) / period_s) + 1) if period_s > 0 else len(samples)
+    return TrialQuality(
+        loss=float((bad.sum() + n_expected - len(samples)) / n_expected),
+        longest_gap_s=float(gaps.max()) if len(gaps) and gaps.max() > 1.5 * period_s else 0.0,
+        n_samples=len(samples),
+        active_s=float((~bad).sum() * period_s),
+        rate_hz=1.0 / period_s if period_s > 0 else 0.0,
+    )
+
+
+def _record(
+    trial: SessionTrial,
+    samples: GazeSamples,
+    fixations: Fixations,
+    display: Display,
+    *,
+    annotator: str,
+    target: str,
+    session_file: str,
+    protocol: Protocol,
+    outcome: Outcome,
+    status: TrialStatus,
+    is_simulated: bool,
+) -> TrialRecord:
+    first, last = np.searchsorted(samples.time_ns, [trial.onset_ns, trial.offset_ns])
+    return TrialRecord(
+        trial_id=trial.trial_id,
+        image_id=trial.image_id,
+        annotator=annotator,
+        target=target,
+        outcome=outcome,
+        status=status,
+        session_file=session_file,
+        started_ns=trial.onset_ns,
+        ended_ns=trial.offset_ns,
+        fixations=to_image_fixations(
+            fixations,
+            trial.views.rows(),
+            display,
+            start_ns=trial.onset_ns,
+            end_ns=trial.offset_ns,
+            ignore_first_ms=protocol.ignore_first_ms,
+        ),
+        quality=gaze_quality(samples[slice(int(first), int(last))]),
+        instruction_version=protocol.instruction_version,
+        view_log=trial.trial_id,
+        is_simulated=is_simulated,
+    )
