@@ -1,0 +1,244 @@
+"""One training in memory: net, optimiser, moving average, and the step. Knows no files and no processes."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import subprocess
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from domain.errors import BadFileError, UserFacingError
+from training.augment import augment
+from training.config import TrainConfig
+from training.data_cache import DataCache
+from training.device import Place, is_out_of_memory
+from training.losses import multi_level_loss
+from training.moving_average import MovingAverage
+from training.multi_level import MultiLevelNet
+from training.numbers import epoch_order, sample_keys
+from training.preprocess import Preprocess
+from training.schedule import consistency_weight, learning_rate, steps_per_epoch
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Share:
+    """The part of the work that one process does: rank of world."""
+
+    rank: int = 0
+    world: int = 1
+
+
+class Engine:
+    """Runs the steps of one training; `step` counts those done."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        cache: DataCache,
+        place: Place,
+        *,
+        share: Share | None = None,
+        net: MultiLevelNet | None = None,
+    ) -> None:
+        self.config = config
+        self.place = place
+        self.share = share or Share()
+        self.cache = cache.to(place.device)
+        self.preprocess = Preprocess.of(config)
+        self.net: MultiLevelNet = (net or MultiLevelNet(config)).to(place.device)
+        if config.channels_last and place.device.type == "cuda":
+            self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stubs
+        self.average = MovingAverage(self.net, config.ema_decay) if config.ema_decay else None
+        self.optimiser = _optimiser(config, self.net, place.device)
+        self.step = 0
+        self.micro_batch = config.micro_batch or config.batch
+        self.is_compiled = False
+        self._ddp = DistributedDataParallel(self.net) if self.share.world > 1 else None
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches of one epoch."""
+        return steps_per_epoch(len(self.cache), self.config.batch)
+
+    @property
+    def final_net(self) -> nn.Module:
+        """The network that is evaluated and kept: the moving average where there is one."""
+        return self.average.net if self.average else self.net
+
+    def compile(self) -> None:
+        """Let torch compile the level networks at their next use."""
+        for level in self.net.level_nets():
+            level.compile(mode="max-autotune-no-cudagraphs")
+        self.is_compiled = True
+
+    def train_step(self) -> dict[str, Tensor]:
+        """One step on the next batch; the loss's parts, still on the device.
+
+        Out of memory halves the micro-batch and repeats the step with accumulated gradients: the same result, slower.
+
+        Raises:
+            UserFacingError: not even one sample fits.
+        """
+        indices = self._indices()
+        while True:
+            try:
+                parts = self._accumulate(indices)
+                break
+            except (RuntimeError, MemoryError, OSError, ImportError, subprocess.SubprocessError) as error:
+                self._make_smaller_or_raise(error)
+        rate = learning_rate(self.config, self.step, len(self.cache))
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        if self.config.clip_norm:
+            nn.utils.clip_grad_norm_(self.net.parameters(), self.config.clip_norm, foreach=True)
+        self.optimiser.step()
+        if self.average:
+            self.average.update(self.net, self.step)
+        self.step += 1
+        parts["lr"] = torch.tensor(rate)
+        return parts
+
+    def state(self) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]:
+        """Everything that decides the coming steps: arrays by name, and plain values."""
+        tensors: dict[str, Tensor] = {f"net.{k}": v for k, v in self.net.state_dict().items()}
+        if self.average:
+            tensors |= {f"average.{k}": v for k, v in self.average.net.state_dict().items()}
+        for index, values in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{index}.{k}": v for k, v in values.items() if isinstance(v, Tensor)}
+        arrays = {name: value.detach().cpu().contiguous().numpy() for name, value in tensors.items()}
+        return arrays, {"step": self.step, "micro_batch": self.micro_batch, "config": self.config.digest()}
+
+    def load_state(self, arrays: dict[str, np.ndarray[Any, Any]], values: dict[str, Any]) -> None:
+        """Go on exactly where `state` was taken.
+
+        Raises:
+            BadFileError: the state belongs to another configuration.
+        """
+        if values.get("config") != self.config.digest():
+            raise BadFileError("The checkpoint belongs to another configuration.", "Start a new run instead.")
+        tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+        self.net.load_state_dict(_part(tensors, "net."))
+        if self.average:
+            self.average.net.load_state_dict(_part(tensors, "average."))
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in _part(tensors, "optimiser.").items():
+            index, key = name.split(".", 1)
+            state.setdefault(int(index), {})[key] = tensor
+        groups = self.optimiser.state_dict()["param_groups"]
+        self.optimiser.load_state_dict({"state": state, "param_groups": groups})
+        self.step = int(values["step"])
+        self.micro_batch = int(values["micro_batch"])
+
+    def move_to(self, device: torch.device) -> None:
+        """Move all state to another device: to main memory for a pause, and back."""
+        self.net.to(device)
+        if self.average:
+            self.average.net.to(device)
+        for values in self.optimiser.state.values():
+            for key, value in values.items():
+                if isinstance(value, Tensor) and value.ndim:
+                    values[key] = value.to(device)
+        self.optimiser.zero_grad(set_to_none=True)
+        self.cache = self.cache.to(device)
+        if self.place.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _indices(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        epoch, position = divmod(self.step, self.steps_per_epoch)
+        order = epoch_order(self.config.seed, epoch, len(self.cache))
+        return order[position * self.config.batch : (position + 1) * self.config.batch]
+
+    def _accumulate(self, indices: np.ndarray[Any, np.dtype[np.int64]]) -> dict[str, Tensor]:
+        """Gradients of the mean loss over the whole batch, from micro-batches of this process's share."""
+        epoch = self.step // self.steps_per_epoch
+        device = self.place.device
+        mine = torch.from_numpy(indices[self.share.rank :: self.share.world].copy())
+        counts = 1.0
+        if not len(mine):
+            # A short last batch: DDP needs every process to take part, so one sample goes along without weight.
+            mine, counts = torch.from_numpy(indices[:1].copy()), 0.0
+        mine = mine.to(device)
+        batch = augment(self.cache.batch(mine), sample_keys(self.config.seed, epoch, mine), self.config)
+        image = self.preprocess.normalise(batch.image, batch.inside)
+        self.net.train()
+        self.optimiser.zero_grad(set_to_none=True)
+        pieces = list(range(0, len(mine), self.micro_batch))
+        sums: dict[str, Tensor] = {}
+        for start in pieces:
+            part = slice(start, start + self.micro_batch)
+            weights = None if batch.weights is None else batch.weights[part]
+            is_last = start == pieces[-1]
+            with self._no_sync(unless=is_last):
+                terms = self._loss(image[part], batch.targets[part], weights)
+                scale = counts * self.share.world / len(indices)
+                (terms.total.sum() * scale).backward()
+            for name, value in terms.parts.items():
+                share = value * (len(terms.total) / len(mine))
+                sums[name] = sums[name] + share if name in sums else share
+        return sums
+
+    def _loss(self, image: Tensor, targets: Tensor, weights: Tensor | None) -> Any:  # LossTerms
+        weight = consistency_weight(self.config, self.step)
+        wants_propagation = self.config.consistency == "propagated" and weight > 0 and self.config.n_levels > 1
+        if self.config.channels_last and self.place.device.type == "cuda":
+            image = image.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.place.device.type, self.place.autocast, enabled=self.place.autocast is not None):
+            outputs = (self._ddp or self.net)(image, wants_propagation)
+        return multi_level_loss(outputs, targets, weights, config=self.config, consistency_weight=weight)
+
+    def _no_sync(self, *, unless: bool) -> contextlib.AbstractContextManager[Any]:
+        return contextlib.nullcontext() if self._ddp is None or unless else self._ddp.no_sync()
+
+    def _make_smaller_or_raise(self, error: BaseException) -> None:
+        if is_out_of_memory(error):
+            self.optimiser.zero_grad(set_to_none=True)
+            if self.place.device.type == "cuda":
+                torch.cuda.empty_cache()
+            if self.micro_batch <= 1:
+                raise UserFacingError(
+                    "The memory is too small for even one image.", "Choose a smaller size_px, or preset tiny."
+                ) from error
+            self.micro_batch = max(1, self.micro_batch // 2)
+            _log.warning("out of memory: going on with micro-batches of %d", self.micro_batch)
+            return
+        if self.is_compiled and self.step == 0:
+            _log.warning("torch.compile does not work here (%s): going on without it", error)
+            torch.compiler.reset()
+            for level in self.net.level_nets():
+                level._compiled_call_impl = None
+            self.is_compiled = False
+            return
+        raise error
+
+
+def _optimiser(config: TrainConfig, net: nn.Module, device: torch.device) -> torch.optim.Optimizer:
+    fused = device.type == "cuda"
+    if config.optimiser == "sgd":
+        return torch.optim.SGD(
+            net.parameters(),
+            lr=config.learning_rate,
+            momentum=config.momentum,
+            nesterov=config.momentum > 0,
+            weight_decay=config.weight_decay,
+            fused=fused,
+            foreach=None if fused else True,
+        )
+    return torch.optim.AdamW(
+        net.parameters(),
+        lr=config.learning_rate,
+        weight_decay=config.weight_decay,
+        fused=fused,
+        foreach=None if fused else True,
+    )
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,233 @@
+"""One run from its folder to its model: check, cache, train, finish; obeys commands between steps."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from domain.errors import BadFileError, Cancelled, UserFacingError
+from domain.events import Progress
+from storage.snapshot_file import Snapshot, read_snapshot
+from training.checkpoints import Checkpoints
+from training.data_cache import DataCache, build_cache
+from training.device import make_repeatable, memory_in_use, pick_place
+from training.engine import Engine
+from training.evaluation import evaluate, write_previews
+from training.finishing import write_model
+from training.messages import RunState
+from training.multi_level import MultiLevelNet
+from training.parallel import Team, join_team
+from training.prediction import Predictor
+from training.preflight import check, refuse_if_fatal
+from training.run_folder import MetricsFile, RunFolder, write_json
+from training.self_training import load_or_make_labels
+from training.weights import load_start_weights
+from training.worker import Ears, Voice
+
+_log = logging.getLogger(__name__)
+
+_REPORT_S = 0.1
+_PREVIEW_S = 20.0
+
+
+class Run:
+    """Drives an engine; everything it knows of the outside world is the voice, the ears and the folder."""
+
+    def __init__(self, folder: Path, voice: Voice, ears: Ears, *, is_resumed: bool) -> None:
+        self.paths = RunFolder(folder)
+        self.voice = voice
+        self.ears = ears
+        self.is_resumed = is_resumed
+        self.record = self.paths.read()
+        self.config = self.paths.config()
+        self.checkpoints = Checkpoints(self.paths.checkpoints)
+        self.team: Team = join_team(self.config)
+        self._finish_early = False
+        self._previewed = 0.0
+
+    def execute(self) -> None:
+        """The whole run.
+
+        Raises:
+            UserFacingError: refused, with the reason.
+            Cancelled: stopped; a checkpoint was written.
+        """
+        with self.team:
+            make_repeatable(self.config)
+            place = pick_place(self.config, local_rank=self.team.local_rank)
+            snapshot = self._snapshot()
+            cache = self._cache(snapshot)
+            net = MultiLevelNet(self.config)
+            load_start_weights(net, self.config)
+            engine = Engine(self.config, cache, place, share=self.team.share, net=net)
+            self._go_on(engine)
+            if self.config.compile and not self.config.deterministic and place.device.type == "cuda":
+                self.voice.enter(RunState.COMPILING, "the first steps take longer")
+                engine.compile()
+            self._train(engine, snapshot)
+            if self.team.is_first:
+                self._finish(engine, snapshot)
+
+    def _snapshot(self) -> Snapshot:
+        self.voice.enter(RunState.VALIDATING)
+        snapshot = read_snapshot(Path(self.record["snapshot"]))
+        if snapshot.digest != self.record["snapshot_digest"]:
+            raise BadFileError(
+                f"{snapshot.folder} is not the snapshot this run began with.", "Start a new run on the new snapshot."
+            )
+        if not self.is_resumed and self.team.is_first:
+            findings = check(snapshot, self.config, on_progress=self._tell)
+            for finding in findings:
+                self.voice.say(
+                    event="finding",
+                    kind=finding.kind,
+                    message=finding.message,
+                    hint=finding.hint,
+                    items=list(finding.items[:50]),
+                    is_fatal=finding.is_fatal,
+                )
+            refuse_if_fatal(findings)
+        return snapshot
+
+    def _cache(self, snapshot: Snapshot) -> DataCache:
+        self.voice.enter(RunState.CACHING)
+        items = snapshot.of_split("train")
+        threads = self.config.threads or max(1, min(8, torch.get_num_threads()))
+        return build_cache(snapshot, items, self.config, n_threads=threads, on_progress=self._tell)
+
+    def _go_on(self, engine: Engine) -> None:
+        stored = self.checkpoints.load() if self.is_resumed else None
+        if self.is_resumed and stored is None:
+            _log.info("no checkpoint yet: beginning at step 0")
+        if stored is not None:
+            engine.load_state(stored.tensors, stored.description)
+        self.voice.step = engine.step
+
+    def _train(self, engine: Engine, snapshot: Snapshot) -> None:
+        metrics = self._metrics(engine)
+        self.voice.enter(RunState.TRAINING)
+        began, first_step, told = time.monotonic(), engine.step, 0.0
+        original = engine.cache
+        try:
+            while engine.step < self.config.total_steps:
+                self._obey(engine, snapshot)
+                if self._finish_early:
+                    break
+                if engine.step >= self.config.steps and engine.cache is original:
+                    engine.cache = load_or_make_labels(engine, self.paths.checkpoints, self.team)
+                parts = engine.train_step()
+                self.voice.step = engine.step
+                now = time.monotonic()
+                if now - told >= _REPORT_S or engine.step in (first_step + 1, self.config.total_steps):
+                    told = now
+                    self._report(engine, parts, metrics, rate=(engine.step - first_step) / max(now - began, 1e-9))
+                self._keep(engine)
+                self._evaluate(engine, snapshot)
+        finally:
+            if metrics:
+                metrics.close()
+
+    def _report(self, engine: Engine, parts: dict[str, Tensor], metrics: MetricsFile | None, *, rate: float) -> None:
+        if metrics is None:
+            return
+        values = {name: float(value) for name, value in parts.items()}
+        if values["loss"] != values["loss"]:
+            raise UserFacingError(
+                f"The loss is not a number at step {engine.step}.", "Choose a smaller learning_rate, or precision fp32."
+            )
+        if "agreement" in values:
+            values["disagreement"] = 1 - values["agreement"]
+        row: dict[str, Any] = {
+            "step": engine.step,
+            **values,
+            "it_per_s": rate,
+            "eta_s": (self.config.total_steps - engine.step) / max(rate, 1e-9),
+            "memory_bytes": memory_in_use(engine.place.device),
+            "micro_batch": engine.micro_batch,
+        }
+        metrics.add(row)
+        self.voice.say(event="step", total=self.config.total_steps, **row)
+
+    def _keep(self, engine: Engine) -> None:
+        if engine.step % self.config.checkpoint_every == 0 or engine.step == self.config.total_steps:
+            self._save(engine)
+
+    def _save(self, engine: Engine) -> None:
+        if self.team.is_first:
+            path = self.checkpoints.save(*engine.state())
+            self.voice.say(event="saved", step=engine.step, path=str(path))
+
+    def _evaluate(self, engine: Engine, snapshot: Snapshot) -> None:
+        every = self.config.evaluate_every
+        if not every or engine.step % every or not self.team.is_first:
+            return
+        predictor = Predictor(engine.final_net, self.config, engine.place)
+        result = evaluate(predictor, snapshot, "val")
+        if result.scores:
+            self.voice.say(event="evaluation", step=engine.step, **result.summary())
+        if time.monotonic() - self._previewed > _PREVIEW_S:
+            self._preview(predictor, snapshot, engine.step)
+
+    def _preview(self, predictor: Predictor, snapshot: Snapshot, step: int) -> None:
+        self._previewed = time.monotonic()
+        files = write_previews(predictor, snapshot, self.paths.previews)
+        self.voice.say(event="preview", step=step, files=[str(path) for path in files])
+
+    def _obey(self, engine: Engine, snapshot: Snapshot) -> None:
+        command = self.team.agree((self.ears.next() or {}).get("command") if self.team.is_first else None)
+        if command == "preview" and self.team.is_first:
+            self._preview(Predictor(engine.final_net, self.config, engine.place), snapshot, engine.step)
+        elif command == "stop":
+            self._save(engine)
+            raise Cancelled
+        elif command == "finish":
+            self._finish_early = True
+        elif command == "pause":
+            self._pause(engine)
+
+    def _pause(self, engine: Engine) -> None:
+        """Save, give the GPU's memory back, and wait."""
+        self._save(engine)
+        engine.move_to(torch.device("cpu"))
+        self.voice.enter(RunState.PAUSED)
+        while True:
+            heard = self.ears.next(wait_s=0.2) if self.team.is_first else None
+            command = self.team.agree((heard or {}).get("command"))
+            if command == "stop":
+                raise Cancelled
+            if command in ("resume", "finish"):
+                self._finish_early = command == "finish"
+                break
+        engine.move_to(engine.place.device)
+        self.voice.enter(RunState.TRAINING)
+
+    def _finish(self, engine: Engine, snapshot: Snapshot) -> None:
+        self.voice.enter(RunState.FINALISING)
+        predictor = Predictor(engine.final_net, self.config, engine.place)
+        result = evaluate(predictor, snapshot, "val", on_progress=self._tell)
+        if result.scores:
+            write_json(self.paths.evaluation, result.as_json())
+            self.voice.say(event="evaluation", step=engine.step, **result.summary())
+        self._preview(predictor, snapshot, engine.step)
+        write_model(self.paths, engine, snapshot, result, self.record)
+        self.voice.enter(RunState.DONE)
+        self.voice.say(event="done", model=str(self.paths.model), step=engine.step)
+
+    def _metrics(self, engine: Engine) -> MetricsFile | None:
+        if not self.team.is_first:
+            return None
+        levels = [f"level_{index + 1}" for index in range(self.config.n_levels)]
+        columns = ["step", "loss", *levels, "agreement", "disagreement", "lr", "it_per_s", "eta_s", "memory_bytes"]
+        return MetricsFile(self.paths.metrics, [*columns, "micro_batch"], from_step=engine.step)
+
+    def _tell(self, progress: Progress) -> None:
+        command = self.ears.next() or {}
+        if command.get("command") == "stop":
+            raise Cancelled
+        if progress.done % 10 == 0 or progress.done == progress.total:
+            self.voice.say(event="progress", done=progress.done, total=progress.total, text=progress.text)

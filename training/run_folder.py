@@ -1,0 +1,172 @@
+"""What a run leaves on disk: its settings, its curve, its events, its checkpoints, its model.
+
+run.json            configuration, snapshot and its hash, versions, seed, command line, parent model
+metrics.csv         one row per report, append-only
+events.jsonl        everything the worker said, for a reopened application
+log.txt             the worker's stderr
+evaluation.json     scores per image
+previews/           example predictions
+checkpoints/        two generations
+model.safetensors, MODEL_CARD.md
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import platform
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from domain.errors import BadFileError, UserFacingError
+from domain.version import VERSION
+from training.config import TrainConfig
+
+RUN_FILE = "run.json"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The paths of one run."""
+
+    folder: Path
+
+    @property
+    def model(self) -> Path:
+        """The model that the run leaves."""
+        return self.folder / "model.safetensors"
+
+    @property
+    def card(self) -> Path:
+        """The model card."""
+        return self.folder / "MODEL_CARD.md"
+
+    @property
+    def metrics(self) -> Path:
+        """The curve."""
+        return self.folder / "metrics.csv"
+
+    @property
+    def events(self) -> Path:
+        """All events as JSON lines."""
+        return self.folder / "events.jsonl"
+
+    @property
+    def log(self) -> Path:
+        """The worker's stderr."""
+        return self.folder / "log.txt"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the two checkpoints."""
+        return self.folder / "checkpoints"
+
+    @property
+    def previews(self) -> Path:
+        """The folder of the example predictions."""
+        return self.folder / "previews"
+
+    @property
+    def evaluation(self) -> Path:
+        """Scores per image."""
+        return self.folder / "evaluation.json"
+
+    def create(self, config: TrainConfig, snapshot: Path, snapshot_digest: str, *, parent: str = "") -> None:
+        """Make the folder of a new run.
+
+        Raises:
+            UserFacingError: there is a run in it already.
+        """
+        if (self.folder / RUN_FILE).exists():
+            raise UserFacingError(f"{self.folder} holds a run already.", "Resume it, or choose another folder.")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(
+            self.folder / RUN_FILE,
+            {
+                "format": "sightline training run",
+                "version": 1,
+                "config": config.as_json(),
+                "config_digest": config.digest(),
+                "snapshot": os.path.abspath(snapshot),
+                "snapshot_digest": snapshot_digest,
+                "parent": parent,
+                "sightline": VERSION,
+                "python": platform.python_version(),
+                "system": f"{platform.system()} {platform.machine()}",
+            },
+        )
+
+    def read(self) -> dict[str, Any]:
+        """The content of run.json.
+
+        Raises:
+            BadFileError: there is no run here.
+        """
+        path = self.folder / RUN_FILE
+        try:
+            return dict(json.loads(path.read_text("utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise BadFileError(f"{path} is not a training run: {error}.", "Start a new run.") from error
+
+    def config(self) -> TrainConfig:
+        """The run's configuration."""
+        return TrainConfig.from_json(self.read()["config"])
+
+    def command(self, *, is_resumed: bool = False) -> list[str]:
+        """The command line that does what the application does."""
+        resumed = ["--resume"] if is_resumed else []
+        return [sys.executable, "-m", "training.worker", os.path.abspath(self.folder), *resumed]
+
+    def rows(self) -> list[dict[str, float]]:
+        """The curve as it is so far; an unfinished last line is left out."""
+        if not self.metrics.exists():
+            return []
+        with self.metrics.open(newline="", encoding="utf-8") as stream:
+            rows = []
+            for row in csv.DictReader(stream):
+                try:
+                    rows.append({key: float(value) for key, value in row.items() if value})
+                except (TypeError, ValueError):
+                    continue
+            return rows
+
+
+class MetricsFile:
+    """Appends rows to metrics.csv; rows beyond the step that a resumed run begins with are dropped."""
+
+    def __init__(self, path: Path, columns: list[str], *, from_step: int) -> None:
+        self._columns = columns
+        kept: list[dict[str, str]] = []
+        if path.exists():
+            with path.open(newline="", encoding="utf-8") as stream:
+                kept = [row for row in csv.DictReader(stream) if (row.get("step") or "").isdigit()]
+        draft = path.with_suffix(".part")
+        with draft.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, columns, extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows(row for row in kept if int(row["step"]) <= from_step)
+        os.replace(draft, path)
+        self._stream = path.open("a", newline="", encoding="utf-8")
+        self._writer = csv.DictWriter(self._stream, columns, extrasaction="ignore", restval="")
+
+    def add(self, row: dict[str, Any]) -> None:
+        """One row; unknown keys are left out."""
+        self._writer.writerow(row)
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()
+
+
+def write_json(path: Path, values: Any) -> None:  # any JSON value
+    """Write beside and replace."""
+    draft = path.with_name(f".{path.name}.part")
+    with draft.open("w", encoding="utf-8") as stream:
+        json.dump(values, stream, indent=1)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(draft, path)
