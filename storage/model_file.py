@@ -7,8 +7,6 @@ a file from elsewhere cannot run code.
 from __future__ import annotations
 
 import json
-import os
-import uuid
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +17,11 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from domain.errors import BadFileError, NewerVersionError, StorageFullError
+from domain.errors import BadFileError, NewerVersionError
+from storage.atomic_write import write_bytes_atomically
 
 VERSION = 1
 _KEY = "sightline"
-_NO_SPACE = 28  # errno.ENOSPC, and what Windows maps ERROR_DISK_FULL to
 
 
 @dataclass(frozen=True)
@@ -48,18 +46,7 @@ def write_tensor_file(path: Path, content: TensorFile) -> None:
         "description": content.description,
         "crc32": {name: zlib.crc32(_bytes(values)) for name, values in tensors.items()},
     }
-    draft = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}.part")
-    try:
-        with draft.open("wb") as stream:
-            stream.write(save(tensors, metadata={_KEY: json.dumps(header)}))
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(draft, path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        if error.errno == _NO_SPACE:
-            raise StorageFullError(f"There is no room for {path}.", "Free some disk space and go on.") from error
-        raise
+    write_bytes_atomically(path, save(tensors, metadata={_KEY: json.dumps(header)}))
 
 
 def read_tensor_file(path: Path, *, kind: str) -> TensorFile:

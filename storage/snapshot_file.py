@@ -23,6 +23,9 @@ from numpy.typing import NDArray
 
 from domain.errors import BadFileError, NewerVersionError, UserFacingError
 from domain.labels import LabelParameters
+from storage.atomic_write import write_text_atomically
+from storage.map_file import read_map, write_map
+from storage.mask_file import read_mask, write_mask
 
 VERSION = 1
 INDEX = "snapshot.json"
@@ -92,8 +95,7 @@ class Snapshot:
 
     def maps(self, item: SnapshotItem) -> list[NDArray[np.float32]]:
         """Maps (H, W) float32 in 0-1, one per annotator."""
-        read = [_decoded(self.folder / name, cv2.IMREAD_UNCHANGED) for name in item.maps]
-        return [np.asarray(values, np.float32) / np.float32(65535) for values in read]
+        return [read_map(self.folder / name)[0] for name in item.maps]
 
     def fused_map(self, item: SnapshotItem) -> NDArray[np.float32] | None:
         """The mean of all annotators' maps, None where nobody looked."""
@@ -104,7 +106,7 @@ class Snapshot:
         """The item's mask (H, W), None where there is none."""
         if not item.mask:
             return None
-        return np.asarray(_decoded(self.folder / item.mask, cv2.IMREAD_GRAYSCALE) > 127)
+        return read_mask(self.folder / item.mask)[0]
 
 
 class SnapshotWriter:
@@ -149,12 +151,11 @@ class SnapshotWriter:
         maps = []
         for index, values in enumerate(source.maps):
             maps.append(f"maps/{name}-{index}.png")
-            grey = np.round(np.clip(np.nan_to_num(values), 0, 1) * 65535).astype(np.uint16)
-            _write_png(self._draft / maps[-1], grey)
+            write_map(self._draft / maps[-1], values, {})
         mask = ""
         if source.mask is not None:
             mask = f"masks/{name}.png"
-            _write_png(self._draft / mask, source.mask.astype(np.uint8) * 255)
+            write_mask(self._draft / mask, source.mask, {})
         self._items.append(
             SnapshotItem(
                 item_id=source.item_id,
@@ -183,11 +184,7 @@ class SnapshotWriter:
             "notes": notes,
             "items": [_item_json(item) for item in self._items],
         }
-        path = self._draft / INDEX
-        with path.open("w", encoding="utf-8") as stream:
-            json.dump(index, stream, indent=1)
-            stream.flush()
-            os.fsync(stream.fileno())
+        write_text_atomically(self._draft / INDEX, json.dumps(index, indent=1))
         os.replace(self._draft, self._folder)
         return read_snapshot(self._folder)
 

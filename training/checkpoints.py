@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from domain.errors import BadFileError
+from storage.atomic_write import TEMPORARY_PREFIX
 from storage.model_file import TensorFile, read_description, read_tensor_file, write_tensor_file
 
 _log = logging.getLogger(__name__)
@@ -59,5 +60,5 @@ class Checkpoints:
             return -1
 
     def _remove_drafts(self) -> None:
-        for draft in self.folder.glob(".checkpoint-*.part"):
+        for draft in self.folder.glob(f"{TEMPORARY_PREFIX}*"):
             draft.unlink(missing_ok=True)

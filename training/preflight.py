@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,7 @@ from domain.events import CancelToken, OnProgress, Progress, no_progress
 from storage.snapshot_file import Snapshot, SnapshotItem
 from training.config import TrainConfig
 from training.scores import dice
+from training.supervision import trainable
 
 MIN_IMAGES = 4
 # Gaze of a webcam put 17 % of its fixations inside the target; its labels had Dice 0.12-0.17 and the network Dice 0.000
@@ -56,7 +56,7 @@ def check(
     Raises:
         Cancelled: stopped by the user.
     """
-    findings = [*_too_few(snapshot), *_missing_labels(snapshot, config), *_doubles(snapshot), *_leaks(snapshot)]
+    findings = [*_too_few(snapshot, config), *_missing_labels(snapshot, config), *_doubles(snapshot), *_leaks(snapshot)]
     facts = []
     for number, item in enumerate(snapshot.items, start=1):
         facts.append(_look(snapshot, item, config))
@@ -93,8 +93,8 @@ def _look(snapshot: Snapshot, item: SnapshotItem, config: TrainConfig) -> _Facts
     return _Facts(item, "", float(label.mean()), dice(label, mask) if reviewed and mask is not None else float("nan"))
 
 
-def _too_few(snapshot: Snapshot) -> list[Finding]:
-    n = len(snapshot.of_split("train"))
+def _too_few(snapshot: Snapshot, config: TrainConfig) -> list[Finding]:
+    n = len(trainable(snapshot, config))
     if n >= MIN_IMAGES:
         return []
     return [
@@ -107,19 +107,18 @@ def _too_few(snapshot: Snapshot) -> list[Finding]:
 
 
 def _missing_labels(snapshot: Snapshot, config: TrainConfig) -> list[Finding]:
-    has: Callable[[SnapshotItem], bool] = (
-        (lambda item: bool(item.maps)) if config.supervision == "gaze" else (lambda item: bool(item.mask))
-    )
-    missing = tuple(item.item_id for item in snapshot.of_split("train") if not has(item))
+    usable = {item.item_id for item in trainable(snapshot, config)}
+    missing = tuple(item.item_id for item in snapshot.of_split("train") if item.item_id not in usable)
     what = "gaze map" if config.supervision == "gaze" else "mask"
     if not missing:
         return []
     return [
         Finding(
             "missing labels",
-            f"{len(missing)} training images have no {what}, for example {missing[0]}.",
-            "Make their labels, or leave them out of the snapshot.",
+            f"{len(missing)} images have no {what} and are left out, for example {missing[0]}.",
+            "Make their labels to train on them too.",
             missing,
+            is_fatal=False,
         )
     ]
 

@@ -83,9 +83,14 @@ class _Propagation(torch.autograd.Function):
 def _windows(offset: tuple[int, int], height: int, width: int) -> tuple[_Window, _Window]:
     """Where x lies and where x + offset lies, for all x with both inside the image."""
     row, column = offset
-    here = (..., slice(max(0, -row), height - max(0, row)), slice(max(0, -column), width - max(0, column)))
-    there = (..., slice(max(0, row), height - max(0, -row)), slice(max(0, column), width - max(0, -column)))
-    return here, there
+    here_rows, there_rows = _overlap(row, height)
+    here_columns, there_columns = _overlap(column, width)
+    return (..., here_rows, here_columns), (..., there_rows, there_columns)
+
+
+def _overlap(step: int, n: int) -> tuple[slice, slice]:
+    # A window wider than the image leaves an empty slice, never a negative end, which would count from the back.
+    return slice(max(0, -step), max(0, n - max(0, step))), slice(max(0, step), max(0, n - max(0, -step)))
 
 
 def _scores(features: Tensor, wide: torch.dtype) -> Tensor:

@@ -26,6 +26,7 @@ from training.prediction import Predictor
 from training.preflight import check, refuse_if_fatal
 from training.run_folder import MetricsFile, RunFolder, write_json
 from training.self_training import load_or_make_labels
+from training.supervision import trainable
 from training.weights import load_start_weights
 from training.worker import Ears, Voice
 
@@ -96,7 +97,7 @@ class Run:
 
     def _cache(self, snapshot: Snapshot) -> DataCache:
         self.voice.enter(RunState.CACHING)
-        items = snapshot.of_split("train")
+        items = trainable(snapshot, self.config)
         threads = self.config.threads or max(1, min(8, torch.get_num_threads()))
         return build_cache(snapshot, items, self.config, n_threads=threads, on_progress=self._tell)
 

@@ -23,6 +23,7 @@ from typing import Any
 
 from domain.errors import BadFileError, UserFacingError
 from domain.version import VERSION
+from storage.atomic_write import write_text_atomically
 from training.config import TrainConfig
 
 RUN_FILE = "run.json"
@@ -164,9 +165,4 @@ class MetricsFile:
 
 def write_json(path: Path, values: Any) -> None:  # any JSON value
     """Write beside and replace."""
-    draft = path.with_name(f".{path.name}.part")
-    with draft.open("w", encoding="utf-8") as stream:
-        json.dump(values, stream, indent=1)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(draft, path)
+    write_text_atomically(path, json.dumps(values, indent=1))

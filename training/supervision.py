@@ -52,6 +52,12 @@ def label_source(snapshot: Snapshot, item: SnapshotItem, config: TrainConfig) ->
     return _points(mask, rng) if config.supervision == "point" else _scribbles(mask)
 
 
+def trainable(snapshot: Snapshot, config: TrainConfig) -> list[SnapshotItem]:
+    """The items of the training part that have the label this supervision needs."""
+    needs_maps = config.supervision == "gaze"
+    return [item for item in snapshot.of_split("train") if (item.maps if needs_maps else item.mask)]
+
+
 def planes_from_square(square: Float, config: TrainConfig) -> LabelPlanes:
     """Levels of a map (S, S) that already has the square's size: resize first, threshold then, as published."""
     if config.supervision in ("point", "scribble"):

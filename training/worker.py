@@ -89,7 +89,7 @@ def main(arguments: list[str] | None = None) -> int:
     stdout = _own_stdout() if is_first else None
     voice = Voice(stdout, options.run_folder / "events.jsonl" if is_first and options.run_folder.is_dir() else None)
     # Unbuffered: a buffered reader that waits in a thread makes the interpreter's end a crash.
-    ears = Ears(open(0, "rb", buffering=0, closefd=False) if options.supervised and is_first else None)
+    ears = Ears(os.fdopen(0, "rb", buffering=0, closefd=False) if options.supervised and is_first else None)
     stop_beating = threading.Event()
     threading.Thread(target=_beat, args=(voice, stop_beating), name="heartbeat", daemon=True).start()
     voice.enter(RunState.QUEUED, "starting")

@@ -1,0 +1,88 @@
+"""`sightline train`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from training.messages import Event
+
+
+def register(cli: typer.Typer) -> None:
+    """Add the command."""
+
+    @cli.command()
+    def train(
+        study: Annotated[Path, typer.Argument(help="Folder of the study.")],
+        preset: Annotated[str, typer.Option(help="tiny (minutes on a CPU), reference (published) or best.")] = "tiny",
+        target: Annotated[str, typer.Option(help="What to train for; the study's first target if left out.")] = "",
+        supervision: Annotated[str, typer.Option(help="gaze, full, point, box or scribble.")] = "gaze",
+        seed: Annotated[int, typer.Option(help="Seed of weights, order and augmentation.")] = 0,
+        device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+        steps: Annotated[int, typer.Option(help="Number of steps; the preset's own if 0.")] = 0,
+        setting: Annotated[
+            list[str] | None, typer.Option("--set", help="Any setting as name=value, for example --set size_px=224.")
+        ] = None,
+        resume: Annotated[str, typer.Option(help="Name of a run to go on with, from its last checkpoint.")] = "",
+        as_json: Annotated[bool, typer.Option("--json", help="Print the worker's events as JSON lines.")] = False,
+    ) -> None:
+        """Train a model on a study's labels, in a process of its own. Ctrl-C stops it; --resume goes on."""
+        from storage.study import Study
+        from training.supervisor import TrainingRun
+        from workflows.progress_bar import progress_bar
+        from workflows.train_model import follow, start_training
+
+        changes: dict[str, Any] = {"seed": seed, "device": device, "supervision": supervision, **_settings(setting)}
+        if steps:
+            changes["steps"] = steps
+        with Study.open(study) as opened, progress_bar("training") as show:
+            if resume:
+                run = TrainingRun.start_again(opened.folder / "runs" / resume)
+            else:
+                run = start_training(opened, preset_name=preset, changes=changes, target=target, on_progress=show)
+
+            def tell(event: Event) -> None:
+                _tell(event, as_json=as_json, show=show)
+
+            model = follow(run, on_event=tell)
+        if not as_json:
+            print(f"model: {model}")
+
+
+def _settings(given: list[str] | None) -> dict[str, Any]:
+    """name=value pairs; values are read as JSON where they are, else taken as text."""
+    from domain.errors import UserFacingError
+
+    settings: dict[str, Any] = {}
+    for pair in given or []:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise UserFacingError(f"--set {pair!r} is not name=value.", "For example --set learning_rate=0.001.")
+        try:
+            settings[name.strip()] = json.loads(text)
+        except ValueError:
+            settings[name.strip()] = text
+    return settings
+
+
+def _tell(event: Event, *, as_json: bool, show: Any) -> None:  # show: OnProgress
+    from domain.events import Progress
+
+    if as_json:
+        print(json.dumps(event), flush=True)
+        return
+    kind = event.get("event")
+    if kind == "step":
+        text = f"loss {event['loss']:.3f}  {event['it_per_s']:.1f} steps/s  {event['eta_s']:.0f} s left"
+        show(Progress(int(event["step"]), int(event["total"]), text))
+    elif kind == "progress":
+        show(Progress(int(event["done"]), int(event["total"]), str(event["text"])))
+    elif kind == "evaluation":
+        low, high = event["dice_low"], event["dice_high"]
+        print(f"step {event['step']}: validation Dice {event['dice']:.3f} ({low:.3f}-{high:.3f}), {event['n']} images")
+    elif kind == "finding":
+        print(f"{event['kind']}: {event['message']} {event['hint']}")
