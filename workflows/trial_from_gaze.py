@@ -9,9 +9,10 @@ from domain.fixations import Fixations
 from domain.gaze import GazeSamples
 from domain.session import SessionRecord, SessionTrial
 from domain.study import Outcome, Protocol, TrialStatus
-from domain.trial import TrialQuality, TrialRecord
+from domain.trial import TrialRecord
 from processing.detector import Parameters, detect
 from processing.image_fixations import to_image_fixations
+from workflows.read_trial import measure_quality, with_warnings
 
 
 def trial_record(
@@ -78,27 +79,6 @@ def trial_records(
     ]
 
 
-def gaze_quality(samples: GazeSamples) -> TrialQuality:
-    """Loss, longest gap, rate and precision of a run of samples."""
-    if len(samples) < 2:
-        return TrialQuality(loss=1.0, n_samples=len(samples))
-    bad = ~samples.gaze_valid.any(axis=1)
-    steps_s = np.diff(samples.time_ns) / 1e9
-    period_s = float(np.median(steps_s))
-    good_at = np.concatenate([[0], np.flatnonzero(~bad), [len(samples) - 1]])
-    seconds = (samples.time_ns - samples.time_ns[0]) / 1e9
-    gaps = np.diff(seconds[good_at])
-    # Samples that never came count as lost, too.
-    n_expected = max(len(samples), round(float(seconds[-1]) / period_s) + 1) if period_s > 0 else len(samples)
-    return TrialQuality(
-        loss=float((bad.sum() + n_expected - len(samples)) / n_expected),
-        longest_gap_s=float(gaps.max()) if len(gaps) and gaps.max() > 1.5 * period_s else 0.0,
-        n_samples=len(samples),
-        active_s=float((~bad).sum() * period_s),
-        rate_hz=1.0 / period_s if period_s > 0 else 0.0,
-    )
-
-
 def _record(
     trial: SessionTrial,
     samples: GazeSamples,
@@ -132,7 +112,10 @@ def _record(
             end_ns=trial.offset_ns,
             ignore_first_ms=protocol.ignore_first_ms,
         ),
-        quality=gaze_quality(samples[slice(int(first), int(last))]),
+        quality=with_warnings(
+            measure_quality(samples[slice(int(first), int(last))], start_ns=trial.onset_ns, end_ns=trial.offset_ns),
+            protocol,
+        ),
         instruction_version=protocol.instruction_version,
         view_log=trial.trial_id,
         is_simulated=is_simulated,
