@@ -1,4 +1,4 @@
-"""Dense CRF refinement of a heatmap: mean field with one bilateral term, two labels kept as one channel.
+"""Dense CRF refinement of a heatmap: mean field with one bilateral term.
 
 Source: Kraehenbuehl and Koltun 2011, Efficient Inference in Fully Connected CRFs with Gaussian Edge Potentials; the
 parameters are those of Zhong et al. 2024 (sxy 80 px, srgb 13 grey levels, compat 1, 10 iterations).
@@ -6,25 +6,39 @@ parameters are those of Zhong et al. 2024 (sxy 80 px, srgb 13 grey levels, compa
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
 from domain.events import CancelToken, OnProgress, Progress, no_progress
-from processing.permutohedral import F32, bilateral_features, build_sparse_lattice
+from processing.compiled import HAS_NUMBA
+from processing.mean_field import F32, MeanField, SparseMeanField
+from processing.mean_field_fast import FastMeanField
 
 SMALLEST_PROBABILITY = 1e-5
 """Clip of the unary term, as pydensecrf's `unary_from_softmax` does by default."""
+
+Engine = Literal["auto", "fast", "sparse"]
 
 
 class DenseCrf:
     """A dense CRF for one image: its lattice is built once and serves every heatmap of that image.
 
     The published mathematics: u_l = -log clip(p_l), symmetric normalisation n = 1 / sqrt(L 1), messages n L(n Q), Potts
-    compatibility. With two labels Q0 = 1 - Q1, so one channel is enough:
-    logit = u_0 - u_1 + compat (2 n L(n q) - n L n).
+    compatibility.
     """
 
-    def __init__(self, image_u8: NDArray[np.uint8], sxy: float = 80.0, srgb: float = 13.0, compat: float = 1.0) -> None:
+    def __init__(
+        self,
+        image_u8: NDArray[np.uint8],
+        sxy: float = 80.0,
+        srgb: float = 13.0,
+        compat: float = 1.0,
+        *,
+        threads: int = 1,
+        engine: Engine = "auto",
+    ) -> None:
         """Build the lattice.
 
         Args:
@@ -32,17 +46,29 @@ class DenseCrf:
             sxy: standard deviation of the position term, pixels of this image.
             srgb: standard deviation of the colour term, grey levels.
             compat: weight of the pairwise term.
+            threads: for the iterations, on the fast engine; 1 while a recording runs.
+            engine: `fast` (numba), `sparse` (NumPy and SciPy), or whichever is there; their results differ by less than
+                1e-6.
+
+        Raises:
+            ValueError: the image or a parameter is not as it should be.
         """
-        if image_u8.ndim != 3 or image_u8.shape[2] != 3 or image_u8.dtype != np.uint8:
+        if image_u8.ndim != 3 or image_u8.shape[2] != 3 or image_u8.dtype != np.uint8 or image_u8.size == 0:
             raise ValueError(f"an image (H, W, 3) of uint8 is needed, got {image_u8.shape} of {image_u8.dtype}")
-        if min(sxy, srgb) <= 0:
-            raise ValueError(f"sxy and srgb must be positive, got {sxy} and {srgb}")
+        if min(sxy, srgb) <= 0 or threads < 1:
+            raise ValueError(f"sxy, srgb and threads must be positive, got {sxy}, {srgb} and {threads}")
+        if engine == "fast" and not HAS_NUMBA:
+            raise ValueError("the fast engine needs numba, which is not installed")
         self.shape = image_u8.shape[:2]
-        self._compat = np.float32(compat)
-        self._lattice = build_sparse_lattice(bilateral_features(image_u8, sxy, srgb))
-        ones = np.ones(image_u8.shape[0] * image_u8.shape[1], np.float32)
-        self._norm: F32 = (1.0 / np.sqrt(self._lattice.filter(ones) + np.float32(1e-20))).astype(np.float32)
-        self._constant: F32 = self._norm * self._lattice.filter(self._norm)
+        field: MeanField | None = None
+        if HAS_NUMBA and engine != "sparse":
+            field = FastMeanField.build(image_u8, sxy, srgb, compat, threads)
+        self._field: MeanField = field if field is not None else SparseMeanField(image_u8, sxy, srgb, compat)
+
+    @property
+    def n_vertices(self) -> int:
+        """Number of occupied lattice points."""
+        return self._field.n_vertices
 
     def refine(
         self,
@@ -64,15 +90,15 @@ class DenseCrf:
             ValueError: the heatmap has another shape than the image, or values that are not finite.
             Cancelled: the user stopped it.
         """
-        unary = unary_logit(heatmap, self.shape)
-        logit = unary
-        for i in range(iterations):
+
+        def tick(done: int) -> None:
             if cancel is not None:
                 cancel.raise_if_cancelled()
-            message = self._norm * self._lattice.filter(self._norm * _sigmoid(logit))
-            logit = unary + self._compat * (np.float32(2.0) * message - self._constant)
-            on_progress(Progress(i + 1, iterations, "dense CRF"))
-        return _sigmoid(logit).reshape(self.shape)
+            on_progress(Progress(done, iterations, "dense CRF"))
+
+        refined = self._field.infer(unary_logit(heatmap, self.shape), iterations, tick)
+        on_progress(Progress(iterations, iterations, "dense CRF"))
+        return refined.reshape(self.shape)
 
 
 def unary_logit(heatmap: NDArray[np.float32], shape: tuple[int, ...]) -> F32:
@@ -85,7 +111,3 @@ def unary_logit(heatmap: NDArray[np.float32], shape: tuple[int, ...]) -> F32:
     foreground = np.log(np.clip(p, SMALLEST_PROBABILITY, 1.0))
     background = np.log(np.clip(np.float32(1.0) - p, SMALLEST_PROBABILITY, 1.0))
     return np.asarray(foreground - background, np.float32)
-
-
-def _sigmoid(logit: F32) -> F32:
-    return np.asarray(np.float32(1.0) / (np.float32(1.0) + np.exp(-logit)), np.float32)

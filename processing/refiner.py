@@ -33,8 +33,8 @@ class Refiner(Protocol):
 class RefinerFactory(Protocol):
     """Makes a refiner; one per thread or process, since it may keep a lattice."""
 
-    def __call__(self) -> Refiner:
-        """A new refiner."""
+    def __call__(self, *, threads: int = 1) -> Refiner:
+        """A new refiner that may use so many threads; 1 while a recording runs, so that the tracker keeps a core."""
         ...
 
 

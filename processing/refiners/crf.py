@@ -18,7 +18,8 @@ from processing.refiner import refiners
 class CrfRefiner:
     """The dense CRF of the published labels; keeps the lattice of the last image, so that sliders are quick."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, threads: int = 1) -> None:
+        self._threads = threads
         self._key: tuple[object, ...] = ()
         self._crf: DenseCrf | None = None
 
@@ -43,5 +44,5 @@ class CrfRefiner:
         settings = (parameters.crf_sxy, parameters.crf_srgb, parameters.crf_compat)
         key = (zlib.crc32(pixels.data), zlib.adler32(pixels.data), pixels.shape, settings)
         if self._crf is None or key != self._key:
-            self._crf, self._key = DenseCrf(pixels, *settings), key
+            self._crf, self._key = DenseCrf(pixels, *settings, threads=self._threads), key
         return self._crf

@@ -15,6 +15,9 @@ from processing.refiner import refiners
 class NoRefiner:
     """Gives the heatmap back. Right where the borders of the target cannot be seen in the colours (prostate MRI)."""
 
+    def __init__(self, *, threads: int = 1) -> None:
+        """Nothing is kept and no thread is needed."""
+
     def refine(
         self,
         image_u8: NDArray[np.uint8],

@@ -3,7 +3,10 @@ import pytest
 
 from domain.errors import Cancelled
 from domain.events import CancelToken
+from processing.compiled import HAS_NUMBA
 from processing.dense_crf import DenseCrf
+
+needs_numba = pytest.mark.skipif(not HAS_NUMBA, reason="numba is not installed or switched off")
 
 
 def textured_image(seed=0, size=(60, 80)):
@@ -18,11 +21,12 @@ def blob(size=(60, 80)):
     return np.exp(-((x - 40) ** 2 + (y - 30) ** 2) / 300).astype(np.float32)
 
 
+@pytest.mark.parametrize("engine", [pytest.param("fast", marks=needs_numba), "sparse"])
 @pytest.mark.parametrize("name", ["rgb-0", "rgb-1", "rgb-2", "rgb-3", "grey-0", "grey-1"])
-def test_that_the_result_is_that_of_pydensecrf(data_folder, name):
+def test_that_the_result_is_that_of_pydensecrf(data_folder, name, engine):
     with np.load(data_folder / "crf-oracles" / f"{name}.npz") as oracle:
         image, heatmap, expected = oracle["image"], oracle["heatmap"], oracle["refined"]
-    refined = DenseCrf(image).refine(heatmap)
+    refined = DenseCrf(image, engine=engine).refine(heatmap)
     assert np.abs(refined - expected).max() <= 1e-5
     for threshold in (0.2, 0.3, 0.4, 0.5):
         differs = (refined >= threshold) != (expected >= threshold)
@@ -52,6 +56,31 @@ def exact_mean_field(image, heatmap, *, sxy, srgb, iterations=10):
     return q[1].reshape(h, w)
 
 
+@needs_numba
+@pytest.mark.parametrize("size", [(60, 80), (1, 300), (300, 1), (257, 513), (2, 2)])
+@pytest.mark.parametrize("kind", ["texture", "constant", "grey", "noise"])
+def test_that_both_engines_and_any_number_of_threads_give_the_same(kind, size):
+    image = textured_image(size=size)
+    if kind == "constant":
+        image[:] = 77
+    if kind == "grey":
+        image[:] = image[..., :1]
+    if kind == "noise":
+        image = np.random.default_rng(1).integers(0, 256, image.shape, dtype=np.uint8)
+    heatmap = np.random.default_rng(2).random(size, np.float32) * blob(size)
+    expected = DenseCrf(image, engine="sparse").refine(heatmap)
+    for threads in (1, 3):
+        assert np.abs(DenseCrf(image, engine="fast", threads=threads).refine(heatmap) - expected).max() <= 2e-6
+
+
+@needs_numba
+def test_that_an_image_beyond_the_packed_keys_is_still_refined():
+    image, heatmap = textured_image(), blob()
+    narrow = {"sxy": 0.01, "srgb": 13.0}
+    expected = DenseCrf(image, **narrow, engine="sparse").refine(heatmap)
+    assert np.array_equal(DenseCrf(image, **narrow, engine="fast").refine(heatmap), expected)
+
+
 def test_that_without_a_pairwise_term_the_heatmap_comes_back():
     heatmap = blob()
     assert np.abs(DenseCrf(textured_image(), compat=0.0).refine(heatmap) - np.clip(heatmap, 1e-5, 1)).max() < 2e-5
@@ -79,7 +108,7 @@ def test_that_progress_is_told_and_cancelling_stops():
 
     with pytest.raises(Cancelled):
         DenseCrf(textured_image()).refine(blob(), on_progress=on_progress, cancel=token)
-    assert seen == [1, 2, 3]
+    assert seen == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(
