@@ -4,30 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 from PySide6.QtCore import QObject, Signal
 
 from app.actions import ActionRegistry
 from app.background_task import TaskRunner
-from domain.study import Role, StudySettings
+from domain.study import Role
+from storage.study import Study
 from workflows.user_settings import UserSettings
-
-
-class Study(Protocol):
-    """What every screen needs of an open study."""
-
-    @property
-    def folder(self) -> Path:
-        """Where it lies."""
-
-    @property
-    def settings(self) -> StudySettings:
-        """What was decided for it."""
-
-    def close(self) -> None:
-        """Let go of its files."""
 
 
 class Navigator(Protocol):

@@ -7,6 +7,8 @@ import logging
 import os
 import sys
 
+from pathlib import Path
+
 from PySide6.QtCore import QMessageLogContext, QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
@@ -14,6 +16,7 @@ from app.main_window import MainWindow
 from app.texts import install_language
 from app.theme import apply_theme
 from domain.version import VERSION
+from storage.study import Study
 from workflows.user_settings import UserSettings
 
 _log = logging.getLogger(__name__)
@@ -39,16 +42,20 @@ def application(settings: UserSettings | None = None) -> QApplication:
     return app
 
 
-def main_window(settings: UserSettings | None = None) -> MainWindow:
-    """The main window, not shown yet."""
+def main_window(settings: UserSettings | None = None, *, study: Study | None = None) -> MainWindow:
+    """The main window, not shown yet, with a study where one is given."""
     settings = settings if settings is not None else UserSettings.load()
     application(settings)
-    return MainWindow(settings)
+    window = MainWindow(settings)
+    if study is not None:
+        window.use_study(study)
+    return window
 
 
 def run(argv: list[str] | None = None) -> int:
     """Open the application and stay until it is closed; the exit code."""
     parser = argparse.ArgumentParser(prog="sightline", description="Annotate medical images by looking at them.")
+    parser.add_argument("study", nargs="?", type=Path, help="study folder to open")
     parser.add_argument("--full-screen", action="store_true", help="fill the screen")
     chosen = parser.parse_args(argv if argv is not None else sys.argv[1:])
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -56,6 +63,8 @@ def run(argv: list[str] | None = None) -> int:
     qInstallMessageHandler(_on_qt_message)
     window = main_window()
     window.error_hook.install()
+    if chosen.study is not None:
+        window.open_study(chosen.study)
     if chosen.full_screen:
         window.showFullScreen()
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QGuiApplication
@@ -29,6 +30,8 @@ from app.texts import tr
 from app.theme import COLOURS, icon
 from app.widgets.plain import label, set_state
 from domain.events import Progress
+from storage.study import Study
+from workflows.open_study import open_study
 from workflows.user_settings import UserSettings
 
 AT_THE_FOOT = 1000
@@ -100,6 +103,19 @@ class MainWindow(QMainWindow):
         self._mark_rail()
         widget.setFocus(Qt.FocusReason.OtherFocusReason)
         widget.on_shown(**arguments)
+
+    def open_study(self, folder: Path) -> None:
+        """Open a study beside the window and show its worklist when it is there."""
+        annotator = self.services.annotator
+        self.tasks.start(
+            tr("Opening the study"), lambda _report, _cancel: open_study(folder, actor=annotator), on_done=self.use_study
+        )
+
+    def use_study(self, study: Study) -> None:
+        """Work in this study from now on."""
+        self.services.set_study(study)
+        self.services.settings.add_recent(study.folder)
+        self.navigate("worklist")
 
     def closeEvent(self, event: QCloseEvent) -> None:
         current = self._built.get(self._current)

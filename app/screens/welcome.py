@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import ClassVar
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from app.context import Services
 from app.screen import Screen, screens
 from app.texts import tr
-from app.widgets.plain import page
+from app.theme import COLOURS, icon_pixmap
+from app.widgets.plain import button, card, label, page
+from app.widgets.thumbnails import pixmap_of
+from domain.events import CancelToken, OnProgress
+from storage.study import Study
+from workflows.open_study import RecentStudy, glance_at, is_study, open_study
+from workflows.sample_study import open_sample_study
+
+_PICTURE = QSize(96, 72)
 
 
 @screens.register("welcome")
@@ -21,4 +35,145 @@ class WelcomeScreen(Screen):
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
-        page(self, tr("Welcome to Sightline"), tr("Annotate medical images by looking at them."))
+        self.setAcceptDrops(True)
+        column, _head = page(
+            self, tr("Welcome to Sightline"), tr("Annotate medical images by looking at them. Everything stays here.")
+        )
+        column.setSpacing(20)
+        body = QHBoxLayout()
+        body.setSpacing(24)
+        body.addWidget(self._starts(), 0, Qt.AlignmentFlag.AlignTop)
+        self._recents = QVBoxLayout()
+        self._recents.setSpacing(10)
+        right = QVBoxLayout()
+        right.setSpacing(10)
+        right.addWidget(label(tr("Recent studies"), "heading"))
+        right.addLayout(self._recents)
+        right.addStretch(1)
+        body.addLayout(right, 1)
+        column.addLayout(body, 1)
+        column.addWidget(
+            label(tr("Tip: press F1 on any screen to see its keys. Annotating needs no mouse."), "small")
+        )
+
+    def on_shown(self, **arguments: object) -> None:
+        folders = list(self.services.settings.recents)
+
+        def look(report: OnProgress, cancel: CancelToken) -> list[RecentStudy]:
+            found = []
+            for folder in folders:
+                cancel.raise_if_cancelled()
+                found.append(glance_at(folder))
+            return found
+
+        self.services.tasks.start("", look, on_done=self._show_recents)
+
+    def _starts(self) -> QWidget:
+        frame, column = card(margin=22, spacing=12)
+        frame.setFixedWidth(360)
+        column.addWidget(label(tr("Start"), "heading"))
+        column.addWidget(
+            label(tr("Look at a few synthetic images with a simulated eye, and see what comes out."), "muted", wraps=True)
+        )
+        self.try_sample = button(
+            tr("Try the sample study (no tracker needed)"), self._open_sample, role="primary", icon_name="eye"
+        )
+        column.addWidget(self.try_sample)
+        column.addSpacing(10)
+        column.addWidget(label(tr("Or work with your own images."), "muted", wraps=True))
+        column.addWidget(button(tr("New study…"), self._new_study, icon_name="plus"))
+        column.addWidget(button(tr("Open a study…"), self._choose_study, icon_name="folder"))
+        column.addSpacing(4)
+        column.addWidget(label(tr("You can also drop a study or a folder of images here."), "small", wraps=True))
+        return frame
+
+    def _open_sample(self) -> None:
+        self.try_sample.setEnabled(False)
+        task = self.services.tasks.start(
+            tr("Making the sample study"),
+            lambda report, cancel: open_sample_study(on_progress=report, cancel=cancel),
+            on_done=self._use,
+        )
+        task.ended.connect(lambda: self.try_sample.setEnabled(True))
+
+    def _new_study(self, images: Path | None = None) -> None:
+        self.services.navigate("study", makes_new=True, images=images)
+
+    def _choose_study(self) -> None:
+        dialog = QFileDialog(self, tr("Open a study"))
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.fileSelected.connect(lambda folder: self.open_folder(Path(folder)))
+        dialog.open()
+
+    def open_folder(self, folder: Path) -> None:
+        """Open a study folder, or begin a new study with a folder of images."""
+        if not is_study(folder):
+            self._new_study(folder)
+            return
+        actor = self.services.annotator
+        self.services.tasks.start(
+            tr("Opening the study"), lambda _report, _cancel: open_study(folder, actor=actor), on_done=self._use
+        )
+
+    def _use(self, study: Study) -> None:
+        self.services.set_study(study)
+        self.services.settings.add_recent(study.folder)
+        self.services.navigate("worklist")
+
+    def _show_recents(self, found: list[RecentStudy]) -> None:
+        while (item := self._recents.takeAt(0)) is not None:
+            old = item.widget()
+            if old is not None:
+                old.deleteLater()
+        for recent in found:
+            self._recents.addWidget(self._recent_card(recent))
+        if not found:
+            self._recents.addWidget(label(tr("Studies you open will be listed here."), "muted"))
+
+    def _recent_card(self, recent: RecentStudy) -> QWidget:
+        frame, column = card(margin=10)
+        line = QHBoxLayout()
+        line.setSpacing(14)
+        picture = QLabel()
+        picture.setFixedSize(_PICTURE)
+        picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        if recent.picture is not None:
+            shown = pixmap_of(recent.picture).scaled(
+                _PICTURE, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+            )
+            picture.setPixmap(shown)
+        else:
+            picture.setPixmap(icon_pixmap("folder" if recent.is_there else "warn", COLOURS.muted, 32))
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        words.addStretch(1)
+        words.addWidget(label(recent.name, "heading"))
+        state = tr("{n} images").format(n=recent.n_images) if recent.is_there else tr("Not found any more")
+        words.addWidget(label(f"{state}  ·  {recent.folder}", "small"))
+        words.addStretch(1)
+        line.addWidget(picture)
+        line.addLayout(words, 1)
+        if recent.is_there:
+            line.addWidget(button(tr("Open"), partial(self.open_folder, Path(recent.folder))))
+        line.addWidget(
+            button(
+                "", partial(self._forget, recent.folder), role="quiet", icon_name="close", tooltip=tr("Take off this list")
+            )
+        )
+        column.addLayout(line)
+        frame.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        return frame
+
+    def _forget(self, folder: str) -> None:
+        self.services.settings.forget_recent(folder)
+        self.on_shown()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        if paths:
+            first = paths[0]
+            self.open_folder(first if first.is_dir() else first.parent)

@@ -1,0 +1,234 @@
+"""The worklist: what there is to do, as a table or a grid, and one button that goes on."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from PySide6.QtCore import QModelIndex, QSize, Qt
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QHBoxLayout,
+    QHeaderView,
+    QLineEdit,
+    QListView,
+    QProgressBar,
+    QPushButton,
+    QStackedWidget,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.context import Services
+from app.screen import Screen, screens
+from app.texts import tr
+from app.theme import icon, status_pixmap
+from app.widgets.plain import EmptyState, button, label, page
+from app.widgets.thumbnails import ThumbnailSource
+from app.widgets.worklist_model import CELL, ThumbnailDelegate, WorklistModel
+from domain.study import TrialStatus
+from workflows.thumbnails import thumbnail
+from workflows.worklist import Worklist, WorklistRow, make_worklist, next_unfinished, search
+
+
+@screens.register("worklist")
+class WorklistScreen(Screen):
+    """All images of the study with their status."""
+
+    title: ClassVar[str] = "Worklist"
+    icon: ClassVar[str] = "list"
+    order: ClassVar[int] = 20
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(services)
+        study = services.open_study
+        self._worklist = Worklist([])
+        self._filter: frozenset[TrialStatus] = frozenset()
+        self._thumbnails = ThumbnailSource(lambda image_id: thumbnail(study, image_id), self)
+        self.model = WorklistModel(self._thumbnails)
+        column, head = page(self, tr("Worklist"))
+        self._build_head(head)
+        column.addLayout(self._progress_row())
+        column.addLayout(self._filter_row())
+        self._views = QStackedWidget()
+        self.table = self._make_table()
+        self.grid = self._make_grid()
+        self._empty = EmptyState(
+            "image", tr("This study has no images yet."), tr("Add images"), lambda: services.navigate("study")
+        )
+        for view in (self.grid, self.table, self._empty):
+            self._views.addWidget(view)
+        column.addWidget(self._views, 1)
+        bind = services.actions.bind
+        bind(self, "worklist.continue", self.go_on)
+        bind(self, "worklist.open", self._open_chosen)
+        bind(self, "worklist.search", lambda: self._search.setFocus())
+        bind(self, "worklist.toggle_grid", self._toggle_view)
+        services.trial_saved.connect(lambda _image_id: self.refresh() if self.isVisible() else None)
+        services.annotator_changed.connect(self.refresh)
+
+    @property
+    def target(self) -> str:
+        """The target whose status is shown."""
+        return self._targets.currentText()
+
+    def on_shown(self, **arguments: object) -> None:
+        self.refresh()
+        self._view_in_use().setFocus()
+
+    def refresh(self) -> None:
+        """Read the list again."""
+        self._worklist = make_worklist(
+            self.services.open_study, self.services.annotator, self.target, role=self.services.role
+        )
+        self._show_rows()
+        total = len(self._worklist.rows)
+        finished = self._worklist.n_finished
+        self._mine.setRange(0, max(total, 1))
+        self._mine.setValue(finished)
+        self._all.setRange(0, max(total, 1))
+        self._all.setValue(self._worklist.n_done_by_all)
+        self._mine_words.setText(tr("Mine: {done} of {total}").format(done=finished, total=total))
+        self._all_words.setText(
+            tr("Everybody: {done} of {total}").format(done=self._worklist.n_done_by_all, total=total)
+        )
+        for status, chip in self._chips.items():
+            chip.setText(f"{tr(status.value)}  {self._worklist.counts[status]}")
+        following = next_unfinished(self._worklist.rows)
+        self._continue.setEnabled(following is not None)
+        self._continue.setText(tr("Continue") if finished or following is None else tr("Start"))
+
+    def go_on(self) -> None:
+        """Annotate the next unfinished image."""
+        following = next_unfinished(self._worklist.rows)
+        if following is not None:
+            self.services.navigate("annotate", image_id=following.image_id, target=self.target, starts=True)
+
+    def close_screen(self) -> None:
+        self._thumbnails.close()
+
+    def _build_head(self, head: QHBoxLayout) -> None:
+        targets = [target.name for target in self.services.open_study.settings.targets]
+        self._targets = QComboBox()
+        self._targets.addItems(targets)
+        self._targets.setToolTip(tr("What is looked for"))
+        self._targets.setVisible(len(targets) > 1)
+        self._targets.currentIndexChanged.connect(lambda _index: self.refresh())
+        self._toggle = button("", self._toggle_view, icon_name="list")
+        self.services.actions.decorate(self._toggle, "worklist.toggle_grid")
+        self._continue = button(tr("Continue"), self.go_on, role="primary", icon_name="play")
+        self.services.actions.decorate(self._continue, "worklist.continue")
+        for widget in (self._targets, self._toggle, self._continue):
+            head.addWidget(widget, 0, Qt.AlignmentFlag.AlignTop)
+
+    def _progress_row(self) -> QHBoxLayout:
+        line = QHBoxLayout()
+        line.setSpacing(24)
+        self._mine, self._all = QProgressBar(), QProgressBar()
+        self._mine_words, self._all_words = label("", "small"), label("", "small")
+        for words, bar in ((self._mine_words, self._mine), (self._all_words, self._all)):
+            column = QVBoxLayout()
+            column.setSpacing(5)
+            column.addWidget(words)
+            column.addWidget(bar)
+            line.addLayout(column, 1)
+        return line
+
+    def _filter_row(self) -> QHBoxLayout:
+        line = QHBoxLayout()
+        line.setSpacing(6)
+        self._search = QLineEdit()
+        self._search.setPlaceholderText(tr("Search name, number, case or split"))
+        self._search.setClearButtonEnabled(True)
+        self._search.setMaximumWidth(300)
+        self._search.textChanged.connect(lambda _text: self._show_rows())
+        line.addWidget(self._search, 1)
+        line.addSpacing(8)
+        self._chips: dict[TrialStatus, QPushButton] = {}
+        for status in TrialStatus:
+            chip = QPushButton(tr(status.value))
+            chip.setCheckable(True)
+            chip.setProperty("role", "quiet")
+            chip.setIcon(status_pixmap(status, 14))
+            chip.setIconSize(QSize(14, 14))
+            chip.setStyleSheet("padding: 4px 8px;")
+            chip.setToolTip(tr("Show only images that are: {status}").format(status=tr(status.value)))
+            chip.toggled.connect(lambda _on: self._on_filter())
+            self._chips[status] = chip
+            line.addWidget(chip)
+        line.addStretch(1)
+        return line
+
+    def _make_table(self) -> QTableView:
+        table = QTableView()
+        table.setModel(self.model)
+        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        table.setAlternatingRowColors(True)
+        table.setShowGrid(False)
+        table.setTabKeyNavigation(False)
+        table.verticalHeader().setVisible(False)
+        table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        table.verticalHeader().setDefaultSectionSize(52)
+        table.setIconSize(QSize(56, 44))
+        header = table.horizontalHeader()
+        header.setHighlightSections(False)
+        for section, width in enumerate((300, 130, 80, 90, 80, 130, 140, 160)):
+            header.resizeSection(section, width)
+        header.setStretchLastSection(True)
+        table.doubleClicked.connect(self._on_opened)
+        return table
+
+    def _make_grid(self) -> QListView:
+        grid = QListView()
+        grid.setModel(self.model)
+        grid.setViewMode(QListView.ViewMode.IconMode)
+        grid.setMovement(QListView.Movement.Static)
+        grid.setResizeMode(QListView.ResizeMode.Adjust)
+        grid.setUniformItemSizes(True)
+        grid.setGridSize(CELL)
+        grid.setLayoutMode(QListView.LayoutMode.Batched)
+        grid.setBatchSize(2000)
+        grid.setItemDelegate(ThumbnailDelegate(grid))
+        grid.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        grid.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        grid.doubleClicked.connect(self._on_opened)
+        return grid
+
+    def _view_in_use(self) -> QWidget:
+        return self._views.currentWidget()
+
+    def _show_rows(self) -> None:
+        self.model.set_rows(search(self._worklist.rows, self._search.text(), self._filter))
+        if not self._worklist.rows:
+            self._views.setCurrentWidget(self._empty)
+        elif self._views.currentWidget() is self._empty:
+            self._views.setCurrentWidget(self.grid)
+
+    def _toggle_view(self) -> None:
+        if not self._worklist.rows:
+            return
+        is_grid = self._views.currentWidget() is self.grid
+        self._views.setCurrentWidget(self.table if is_grid else self.grid)
+        self._toggle.setIcon(icon("grid" if is_grid else "list"))
+        self._view_in_use().setFocus()
+
+    def _on_filter(self) -> None:
+        self._filter = frozenset(status for status, chip in self._chips.items() if chip.isChecked())
+        self._show_rows()
+
+    def _on_opened(self, index: QModelIndex) -> None:
+        row = self.model.row_at(index.row())
+        if row is not None:
+            self._open(row)
+
+    def _open_chosen(self) -> None:
+        view = self._view_in_use()
+        if isinstance(view, QAbstractItemView):
+            self._on_opened(view.currentIndex())
+
+    def _open(self, row: WorklistRow) -> None:
+        goes_to = "annotate" if row.status in (TrialStatus.NEW, TrialStatus.IN_PROGRESS) else "correct"
+        self.services.navigate(goes_to, image_id=row.image_id, target=self.target)
+

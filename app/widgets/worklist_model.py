@@ -1,0 +1,147 @@
+"""The worklist as a model for table and grid, and how a cell of the grid is painted."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QPainter, QPen
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+
+from app.texts import tr
+from app.theme import COLOURS, STATUS_COLOURS, paint_status, status_pixmap
+from app.widgets.thumbnails import ThumbnailSource
+from domain.study import TrialStatus
+from workflows.worklist import WorklistRow
+
+Index = QModelIndex | QPersistentModelIndex
+ROW_ROLE = int(Qt.ItemDataRole.UserRole)
+COLUMNS = ("Image", "Status", "Time", "Gaze loss", "Split", "Case", "Size", "Note")
+CELL = QSize(172, 176)
+
+
+class WorklistModel(QAbstractTableModel):
+    """Rows of the worklist; replaced as a whole when filtered."""
+
+    def __init__(self, thumbnails: ThumbnailSource) -> None:
+        super().__init__()
+        self._rows: list[WorklistRow] = []
+        self._place: dict[str, int] = {}
+        self.thumbnails = thumbnails
+        thumbnails.arrived.connect(self._on_arrived)
+
+    def set_rows(self, rows: list[WorklistRow]) -> None:
+        """Show these rows."""
+        self.beginResetModel()
+        self._rows = rows
+        self._place = {row.image_id: place for place, row in enumerate(rows)}
+        self.endResetModel()
+
+    def row_at(self, place: int) -> WorklistRow | None:
+        """The row at a place of the list."""
+        return self._rows[place] if 0 <= place < len(self._rows) else None
+
+    def place_of(self, image_id: str) -> int:
+        """Where an image stands in the list, -1 if it is filtered away."""
+        return self._place.get(image_id, -1)
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own default
+        return 0 if parent.isValid() else len(self._rows)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own default
+        return 0 if parent.isValid() else len(COLUMNS)
+
+    # What a role's value is depends on the role; Qt takes any.
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+            return tr(COLUMNS[section])
+        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.TextAlignmentRole:
+            return int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        row = self.row_at(index.row())
+        if row is None:
+            return None
+        if role == ROW_ROLE:
+            return row
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._text(row, index.column())
+        if role == Qt.ItemDataRole.DecorationRole and index.column() == 0:
+            return self.thumbnails.get(row.image_id)
+        if role == Qt.ItemDataRole.DecorationRole and index.column() == 1:
+            return status_pixmap(row.status)
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return f"{row.shown_name}, {tr(row.status.value)}"
+        return None
+
+    def _text(self, row: WorklistRow, column: int) -> str:
+        width, height = row.size
+        depth = f" × {row.n_slices}" if row.n_slices > 1 else ""
+        return (
+            row.shown_name,
+            tr(row.status.value),
+            "" if math.isnan(row.seconds) else tr("{seconds:.0f} s").format(seconds=row.seconds),
+            "" if math.isnan(row.loss) else f"{row.loss:.0%}",
+            row.split,
+            row.case,
+            f"{width} × {height}{depth}",
+            row.note,
+        )[column]
+
+    def _on_arrived(self, image_id: str) -> None:
+        place = self.place_of(image_id)
+        if place >= 0:
+            index = self.index(place, 0)
+            self.dataChanged.emit(index, index, [Qt.ItemDataRole.DecorationRole])
+
+
+class ThumbnailDelegate(QStyledItemDelegate):
+    """A cell of the grid: picture, name, status as mark and word."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        return CELL
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        row = index.data(ROW_ROLE)
+        if not isinstance(row, WorklistRow):
+            return
+        # PySide's stubs do not know the fields that a style option inherits from C++.
+        rect: QRect = option.rect  # type: ignore[attr-defined]
+        state = option.state  # type: ignore[attr-defined]
+        cell = rect.adjusted(5, 5, -5, -5)
+        is_chosen = bool(state & QStyle.StateFlag.State_Selected)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(QColor(COLOURS.accent if is_chosen else COLOURS.line), 2 if is_chosen else 1))
+        painter.setBrush(QColor(COLOURS.hover if is_chosen else COLOURS.panel))
+        painter.drawRoundedRect(QRectF(cell), 7, 7)
+        self._paint_picture(painter, cell.adjusted(6, 6, -6, -46), index)
+        text = cell.adjusted(10, cell.height() - 42, -8, -23)
+        painter.setPen(QColor(COLOURS.text))
+        name = painter.fontMetrics().elidedText(row.shown_name, Qt.TextElideMode.ElideMiddle, text.width())
+        painter.drawText(text, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, name)
+        self._paint_status(painter, cell.adjusted(10, cell.height() - 22, -8, -4), row.status)
+        painter.restore()
+
+    def _paint_picture(self, painter: QPainter, box: QRect, index: Index) -> None:
+        model = index.model()
+        row = index.data(ROW_ROLE)
+        picture = model.thumbnails.get(row.image_id) if isinstance(model, WorklistModel) else None
+        if picture is None or picture.isNull():
+            painter.fillRect(box, QColor(COLOURS.ground))
+            return
+        size = picture.size().scaled(box.size(), Qt.AspectRatioMode.KeepAspectRatio)
+        place = QRect(box.center().x() - size.width() // 2, box.center().y() - size.height() // 2, *size.toTuple())
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.drawPixmap(place, picture)
+
+    def _paint_status(self, painter: QPainter, box: QRect, status: TrialStatus) -> None:
+        paint_status(painter, status, QRectF(box.x(), box.center().y() - 6, 12, 12))
+        font = QFont(painter.font())
+        font.setPixelSize(12)
+        painter.setFont(font)
+        painter.setPen(QColor(STATUS_COLOURS[status]))
+        words = box.adjusted(19, 0, 0, 0)
+        painter.drawText(words, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, tr(status.value))

@@ -1,0 +1,57 @@
+"""Opening studies, and a glance at those opened before."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.errors import UserFacingError
+from domain.study import Role, StudySettings
+from storage.study import Study
+from workflows.thumbnails import thumbnail
+
+
+@dataclass(frozen=True)
+class RecentStudy:
+    """A study opened before: its name and first picture, or that it is no longer there."""
+
+    folder: str
+    name: str
+    is_there: bool
+    n_images: int = 0
+    picture: NDArray[np.uint8] | None = None
+
+
+def open_study(folder: Path, *, actor: str = "") -> Study:
+    """Open a study folder; `actor` is named in its audit log."""
+    return Study.open(folder, actor=actor)
+
+
+def create_study(folder: Path, settings: StudySettings, *, annotator: str) -> Study:
+    """Make a new study with its first person, who is its admin."""
+    study = Study.create(folder, settings, actor=annotator)
+    study.add_annotator(annotator, Role.ADMIN)
+    return study
+
+
+def is_study(folder: Path) -> bool:
+    """Whether a folder holds a study."""
+    return (folder / "study.json").is_file()
+
+
+def glance_at(folder: str, *, size_px: int = 160) -> RecentStudy:
+    """Name, number of images and first picture of a study; never fails for one that is gone or damaged."""
+    path = Path(folder)
+    if not is_study(path):
+        return RecentStudy(folder, path.name, is_there=False)
+    try:
+        with Study.open(path) as study:
+            images = study.images()
+            picture = thumbnail(study, images[0].image_id, size_px=size_px) if images else None
+            return RecentStudy(folder, study.settings.name, is_there=True, n_images=len(images), picture=picture)
+    except (UserFacingError, OSError, json.JSONDecodeError):
+        return RecentStudy(folder, path.name, is_there=False)
