@@ -12,6 +12,7 @@ from app.actions import ActionRegistry
 from app.background_task import TaskRunner
 from domain.study import Role
 from storage.study import Study
+from workflows.correct_mask import CorrectionDesk
 from workflows.user_settings import UserSettings
 
 
@@ -65,6 +66,7 @@ class Services(QObject):
         self.show_error = show_error
         self.tracker = TrackerChoice(name=settings.tracker)
         self._study: Study | None = None
+        self._desk: CorrectionDesk | None = None
         self._annotator = settings.annotator
         self._role = Role.ADMIN
 
@@ -94,8 +96,22 @@ class Services(QObject):
         """What that person may do."""
         return self._role
 
+    @property
+    def desk(self) -> CorrectionDesk:
+        """Working masks and decisions of whoever works here; opened when first asked for."""
+        if self._desk is None:
+            self._desk = CorrectionDesk(self.open_study, self._annotator, on_problem=self.show_error)
+        return self._desk
+
+    def close_desk(self) -> None:
+        """Write what is left and let go of the journal."""
+        if self._desk is not None:
+            self._desk.close()
+            self._desk = None
+
     def set_study(self, study: Study | None) -> None:
         """Open another study (the one before is closed) and tell all screens."""
+        self.close_desk()
         if self._study is not None and self._study is not study:
             self._study.close()
         self._study = study
@@ -103,6 +119,7 @@ class Services(QObject):
 
     def set_annotator(self, name: str, role: Role) -> None:
         """Somebody else works now."""
+        self.close_desk()
         self._annotator, self._role = name, role
         self.annotator_changed.emit()
 

@@ -6,7 +6,6 @@ import argparse
 import logging
 import os
 import sys
-
 from pathlib import Path
 
 from PySide6.QtCore import QMessageLogContext, QtMsgType, qInstallMessageHandler

@@ -108,7 +108,9 @@ class MainWindow(QMainWindow):
         """Open a study beside the window and show its worklist when it is there."""
         annotator = self.services.annotator
         self.tasks.start(
-            tr("Opening the study"), lambda _report, _cancel: open_study(folder, actor=annotator), on_done=self.use_study
+            tr("Opening the study"),
+            lambda _report, _cancel: open_study(folder, actor=annotator),
+            on_done=self.use_study,
         )
 
     def use_study(self, study: Study) -> None:

@@ -18,8 +18,8 @@ from app.widgets.plain import button, card, label, page
 from app.widgets.thumbnails import pixmap_of
 from domain.events import CancelToken, OnProgress
 from storage.study import Study
-from workflows.open_study import RecentStudy, glance_at, is_study, open_study
 from workflows.sample_study import open_sample_study
+from workflows.open_study import RecentStudy, glance_at, is_study, open_study
 
 _PICTURE = QSize(96, 72)
 
@@ -52,9 +52,7 @@ class WelcomeScreen(Screen):
         right.addStretch(1)
         body.addLayout(right, 1)
         column.addLayout(body, 1)
-        column.addWidget(
-            label(tr("Tip: press F1 on any screen to see its keys. Annotating needs no mouse."), "small")
-        )
+        column.addWidget(label(tr("Tip: press F1 on any screen to see its keys. Annotating needs no mouse."), "small"))
 
     def on_shown(self, **arguments: object) -> None:
         folders = list(self.services.settings.recents)
@@ -73,7 +71,9 @@ class WelcomeScreen(Screen):
         frame.setFixedWidth(360)
         column.addWidget(label(tr("Start"), "heading"))
         column.addWidget(
-            label(tr("Look at a few synthetic images with a simulated eye, and see what comes out."), "muted", wraps=True)
+            label(
+                tr("Look at a few synthetic images with a simulated eye, and see what comes out."), "muted", wraps=True
+            )
         )
         self.try_sample = button(
             tr("Try the sample study (no tracker needed)"), self._open_sample, role="primary", icon_name="eye"
@@ -157,7 +157,11 @@ class WelcomeScreen(Screen):
             line.addWidget(button(tr("Open"), partial(self.open_folder, Path(recent.folder))))
         line.addWidget(
             button(
-                "", partial(self._forget, recent.folder), role="quiet", icon_name="close", tooltip=tr("Take off this list")
+                "",
+                partial(self._forget, recent.folder),
+                role="quiet",
+                icon_name="close",
+                tooltip=tr("Take off this list"),
             )
         )
         column.addLayout(line)

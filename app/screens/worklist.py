@@ -197,7 +197,7 @@ class WorklistScreen(Screen):
         return grid
 
     def _view_in_use(self) -> QWidget:
-        return self._views.currentWidget()
+        return self._views.widget(self._views.currentIndex()) or self
 
     def _show_rows(self) -> None:
         self.model.set_rows(search(self._worklist.rows, self._search.text(), self._filter))
@@ -231,4 +231,3 @@ class WorklistScreen(Screen):
     def _open(self, row: WorklistRow) -> None:
         goes_to = "annotate" if row.status in (TrialStatus.NEW, TrialStatus.IN_PROGRESS) else "correct"
         self.services.navigate(goes_to, image_id=row.image_id, target=self.target)
-

@@ -107,9 +107,8 @@ class ThumbnailDelegate(QStyledItemDelegate):
         row = index.data(ROW_ROLE)
         if not isinstance(row, WorklistRow):
             return
-        # PySide's stubs do not know the fields that a style option inherits from C++.
-        rect: QRect = option.rect  # type: ignore[attr-defined]
-        state = option.state  # type: ignore[attr-defined]
+        rect: QRect = option.rect
+        state = option.state
         cell = rect.adjusted(5, 5, -5, -5)
         is_chosen = bool(state & QStyle.StateFlag.State_Selected)
         painter.save()

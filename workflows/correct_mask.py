@@ -1,0 +1,219 @@
+"""Correcting masks by hand and deciding about images: the study, the history, and what follows from each step."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.labels import LabelMaps
+from domain.study import Outcome, TrialStatus
+from storage.study import Study
+from workflows.edit_history import Decision, Edit, EditHistory, MaskEdit, Place
+from workflows.mask_editing import Mask, Patch
+
+_log = logging.getLogger(__name__)
+HISTORY_FOLDER = "history"
+LATEST = 50
+"""Steps before a crash that may not have reached the study's files; far more than the writer ever has waiting."""
+
+
+@dataclass
+class Draft:
+    """One image on the desk: the mask being worked on and, where gaze gave some, its maps."""
+
+    place: Place
+    mask: Mask
+    maps: LabelMaps | None
+    threshold: float
+
+
+class CorrectionDesk:
+    """Working masks and decisions of one annotator in one study; every step is in the journal when its call returns.
+
+    Files and catalog of the study follow on a thread of their own, in order. What a crash kept from being written is
+    written at the next opening, from the journal.
+    """
+
+    def __init__(self, study: Study, annotator: str, *, on_problem: Callable[[BaseException], None]) -> None:
+        self.study = study
+        self.annotator = annotator
+        self._on_problem = on_problem
+        name = hashlib.sha256(annotator.encode()).hexdigest()[:16]
+        self.history = EditHistory(study.folder / HISTORY_FOLDER / name)
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="study-writer")
+        self._n_waiting = 0
+        self._lock = threading.Lock()
+        self._bring_up_to_date()
+
+    # masks
+
+    def open(self, image_id: str, target: str) -> Draft:
+        """Take an image onto the desk: as it was left, else its newest mask, else its strongest level, else empty."""
+        place = (image_id, target)
+        trial = self.study.trial(image_id, self.annotator, target)
+        maps = self.study.maps(trial.trial_id) if trial is not None else None
+        threshold = maps.parameters.thresholds[0] if maps is not None else 0.5
+        if place not in self.history.state.masks:
+            self.history.begin(place, self._first_mask(place, maps, threshold))
+        return Draft(place, self.history.state.masks[place], maps, threshold)
+
+    def start_over(self, image_id: str, target: str, mask: Mask, tool: str = "gaze") -> None:
+        """A new look gave a new mask: it becomes the working mask, as one step that can be undone."""
+        place = (image_id, target)
+        if place not in self.history.state.masks:
+            self.history.begin(place, np.zeros_like(mask))
+        self.change(place, mask, tool)
+
+    def change(self, place: Place, after: Mask, tool: str) -> MaskEdit | None:
+        """Replace the working mask; None where nothing differs."""
+        patch = Patch.between(self.history.state.masks[place], after)
+        if patch.is_empty:
+            return None
+        edit = MaskEdit(place, tool, patch)
+        self.history.do(edit)
+        return edit
+
+    def mask(self, place: Place) -> Mask:
+        """The working mask."""
+        return self.history.state.masks[place]
+
+    # decisions
+
+    def status(self, place: Place) -> TrialStatus:
+        """Where the image stands: as decided here, else as the study says."""
+        decided = self.history.state.decisions.get(place)
+        if decided is not None:
+            return TrialStatus(str(decided["status"]))
+        return self.study.statuses(self.annotator, place[1]).get(place[0], TrialStatus.NEW)
+
+    def accept(self, place: Place, *, outcome: Outcome = Outcome.TARGET, origin: str = "correction") -> None:
+        """The mask as it is now is this annotator's answer."""
+        self._decide(
+            place,
+            {
+                "status": TrialStatus.DONE.value,
+                "outcome": outcome.value,
+                "sha256": digest(self.mask(place)),
+                "origin": origin,
+            },
+        )
+
+    def skip(self, place: Place, reason: str) -> None:
+        """No answer for this image, and why."""
+        self._decide(place, {"status": TrialStatus.SKIPPED.value, "note": reason})
+
+    def flag(self, place: Place, reason: str = "") -> None:
+        """Somebody should look at this image again."""
+        self._decide(place, {"status": TrialStatus.FLAGGED.value, "note": reason})
+
+    # undo
+
+    def undo(self) -> Edit | None:
+        """Take back the last step, whichever image it was on."""
+        edit = self.history.undo()
+        self._follow(edit)
+        return edit
+
+    def redo(self) -> Edit | None:
+        """Make the last undone step again."""
+        edit = self.history.redo()
+        self._follow(edit)
+        return edit
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a step to take back."""
+        return bool(self.history.state.done)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is a step to make again."""
+        return bool(self.history.state.undone)
+
+    @property
+    def is_written(self) -> bool:
+        """Whether the study's files and catalog have everything."""
+        with self._lock:
+            return self._n_waiting == 0
+
+    def close(self) -> None:
+        """Write what is left and let go."""
+        self._writer.shutdown(wait=True)
+        self.history.close()
+
+    def _first_mask(self, place: Place, maps: LabelMaps | None, threshold: float) -> Mask:
+        image_id, target = place
+        stored = self.study.mask(image_id, self.annotator, target)
+        if stored is not None:
+            return stored
+        if maps is not None:
+            return np.asarray(maps.refined >= threshold)
+        width, height = self.study.image(image_id).size
+        return np.zeros((height, width), np.bool_)
+
+    def _decide(self, place: Place, after: dict[str, object]) -> None:
+        before = self.history.state.decisions.get(place) or {"status": self.status(place).value}
+        decision = Decision(place, before, after)
+        self.history.do(decision)
+        self._write_down(place, after)
+
+    def _follow(self, edit: Edit | None) -> None:
+        if isinstance(edit, Decision):
+            self._write_down(edit.place, self.history.state.decisions[edit.place])
+
+    def _write_down(self, place: Place, decided: object) -> None:
+        working = self.history.state.masks.get(place)
+        mask = working.copy() if working is not None else None
+        with self._lock:
+            self._n_waiting += 1
+        self._writer.submit(self._store, place, decided, mask).add_done_callback(self._on_written)
+
+    def _store(self, place: Place, decided: object, mask: Mask | None) -> None:
+        if not isinstance(decided, dict):
+            return
+        image_id, target = place
+        status = TrialStatus(str(decided["status"]))
+        if mask is not None and decided.get("sha256") == digest(mask):
+            stored = self.study.mask(image_id, self.annotator, target)
+            if stored is None or not np.array_equal(stored, mask):
+                self.study.save_mask(image_id, self.annotator, target, mask, origin=str(decided["origin"]))
+        trial = self.study.trial(image_id, self.annotator, target)
+        if trial is not None:
+            outcome = Outcome(str(decided.get("outcome", trial.outcome.value)))
+            note = str(decided.get("note", ""))
+            if (trial.status, trial.outcome, trial.note) != (status, outcome, note):
+                self.study.save_trial(replace(trial, status=status, outcome=outcome, note=note))
+        if self.study.statuses(self.annotator, target).get(image_id) is not status:
+            self.study.set_status(image_id, self.annotator, target, status)
+
+    def _on_written(self, future: Future[None]) -> None:
+        with self._lock:
+            self._n_waiting -= 1
+        problem = future.exception()
+        if problem is not None:
+            _log.error("a decision is in the journal but not yet in the study", exc_info=problem)
+            self._on_problem(problem)
+
+    def _bring_up_to_date(self) -> None:
+        """Write what a crash kept from the study: the last decisions in full, older ones where the status differs."""
+        state = self.history.state
+        latest = {edit.place for edit in state.done[-LATEST:] if isinstance(edit, Decision)}
+        targets = {target for _, target in state.decisions}
+        known = {target: self.study.statuses(self.annotator, target) for target in targets}
+        for place, decided in state.decisions.items():
+            status = known[place[1]].get(place[0])
+            if place in latest or status is None or status.value != decided["status"]:
+                mask = state.masks.get(place)
+                self._store(place, dict(decided), mask.copy() if mask is not None else None)
+
+
+def digest(mask: NDArray[np.bool_]) -> str:
+    """A hash of a mask's pixels and size."""
+    return hashlib.sha256(repr(mask.shape).encode() + np.packbits(mask).tobytes()).hexdigest()
