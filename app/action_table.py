@@ -44,8 +44,7 @@ _WORKLIST = (
 )
 
 _ANNOTATE = (
-    Action("annotate.finish", "Start, or finish looking", ("Return", "Enter"), ANNOTATE, "check"),
-    Action("annotate.accept", "Accept the mask, next image", ("Return", "Enter"), ANNOTATE, "check"),
+    Action("annotate.go_on", "Start; finish looking; accept and go on", ("Return", "Enter"), ANNOTATE, "check"),
     Action("annotate.again", "Look again", ("Backspace",), ANNOTATE, "repeat"),
     Action("annotate.no_target", "No target in this image", ("N",), ANNOTATE, "none"),
     Action("annotate.skip", "Skip with a reason", ("S",), ANNOTATE, "skip"),

@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QWidget
 
 from app.actions import ActionRegistry
 from app.background_task import TaskRunner
 from domain.study import Role
 from storage.study import Study
+from acquisition.host import TrackerHost
+from workflows.annotate_images import AnnotationSession
 from workflows.correct_mask import CorrectionDesk
 from workflows.user_settings import UserSettings
 
@@ -20,6 +23,12 @@ class Navigator(Protocol):
     """Brings a screen to the front."""
 
     def __call__(self, screen: str, **arguments: object) -> None: ...
+
+
+class DriftCheck(Protocol):
+    """Shows the drift check over the stage; it calls `stage.go_on()` when it has ended."""
+
+    def __call__(self, stage: QWidget, session: AnnotationSession) -> None: ...
 
 
 @dataclass
@@ -65,6 +74,8 @@ class Services(QObject):
         self.navigate = navigate
         self.show_error = show_error
         self.tracker = TrackerChoice(name=settings.tracker)
+        self.host: TrackerHost | None = None
+        self.drift_check: DriftCheck | None = None
         self._study: Study | None = None
         self._desk: CorrectionDesk | None = None
         self._annotator = settings.annotator

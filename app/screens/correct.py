@@ -39,6 +39,7 @@ class CorrectScreen(Screen):
     def __init__(self, services: Services) -> None:
         super().__init__(services)
         self._rows: list[WorklistRow] = []
+        self._back = ""
         self._place = 0
         self._draft: Draft | None = None
         self._target = services.open_study.settings.targets[0].name
@@ -60,9 +61,10 @@ class CorrectScreen(Screen):
     # screen
 
     def on_shown(self, **arguments: object) -> None:
-        target = arguments.get("target")
+        target, back = arguments.get("target"), arguments.get("back")
         if isinstance(target, str):
             self._target = target
+        self._back = back if isinstance(back, str) else ""
         services = self.services
         self._rows = make_worklist(services.open_study, services.annotator, self._target, role=services.role).rows
         wanted = arguments.get("image_id")
@@ -214,7 +216,7 @@ class CorrectScreen(Screen):
         if self._draft is not None:
             self.services.desk.accept(self._draft.place)
             self.services.trial_saved.emit(self._draft.place[0])
-            self.next_image()
+            self._after_accepting()
 
     def no_target(self) -> None:
         """There is nothing to mark in this image: an empty mask, accepted."""
@@ -224,7 +226,7 @@ class CorrectScreen(Screen):
         desk.change(place, np.zeros_like(desk.mask(place)), "no target")
         desk.accept(place, outcome=Outcome.NO_TARGET)
         self.services.trial_saved.emit(place[0])
-        self.next_image()
+        self._after_accepting()
 
     def next_image(self) -> None:
         """The next image of the worklist."""
@@ -243,6 +245,12 @@ class CorrectScreen(Screen):
         self._follow(self.services.desk.redo(), tr("Done again: {what}"))
 
     # inside
+
+    def _after_accepting(self) -> None:
+        if self._back:
+            self.services.navigate(self._back)
+        else:
+            self.next_image()
 
     def _go(self, step: int) -> None:
         if self._rows:

@@ -18,8 +18,8 @@ from app.widgets.plain import button, card, label, page
 from app.widgets.thumbnails import pixmap_of
 from domain.events import CancelToken, OnProgress
 from storage.study import Study
-from workflows.sample_study import open_sample_study
 from workflows.open_study import RecentStudy, glance_at, is_study, open_study
+from workflows.sample_study import open_sample_study
 
 _PICTURE = QSize(96, 72)
 

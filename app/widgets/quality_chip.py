@@ -1,0 +1,48 @@
+"""The quality of a look in one line: loss, longest gap, fixations, coverage, and a word for the whole."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
+
+from app.texts import tr
+from app.theme import COLOURS, icon_pixmap
+from app.widgets.plain import label, set_state
+from workflows.annotate_images import LookResult
+
+_WORDS = {"good": "Good gaze", "warn": "Weak gaze", "stop": "Does not count"}
+_SIGNS = {"good": ("check", COLOURS.good), "warn": ("warn", COLOURS.warn), "stop": ("none", COLOURS.bad)}
+_STATES = {"good": "good", "warn": "warn", "stop": "bad"}
+
+
+class QualityChip(QWidget):
+    """Word, sign and figures; never by colour alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        line = QHBoxLayout(self)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(10)
+        self._sign = QLabel()
+        self._sign.setFixedSize(QSize(20, 20))
+        self._word = label("", "heading")
+        self._figures = label("", "muted")
+        for widget in (self._sign, self._word, self._figures):
+            line.addWidget(widget)
+        line.addStretch(1)
+
+    def show_result(self, result: LookResult) -> None:
+        """Show what came of a look."""
+        name, colour = _SIGNS[result.verdict]
+        self._sign.setPixmap(icon_pixmap(name, colour, 20))
+        self._word.setText(tr(_WORDS[result.verdict]))
+        set_state(self._word, _STATES[result.verdict])
+        quality = result.record.quality
+        self._figures.setText(
+            tr("loss {loss:.0%} · longest gap {gap:.1f} s · {n} fixations · {coverage:.0%} of the image").format(
+                loss=quality.loss,
+                gap=quality.longest_gap_s,
+                n=len(result.record.fixations),
+                coverage=result.coverage,
+            )
+        )

@@ -1,0 +1,72 @@
+"""What the full-screen stage shows where no image is: a card with words, or the dot to look at first."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from app.theme import COLOURS
+from app.widgets.plain import card, label
+
+
+class CardPage(QWidget):
+    """A card in the middle of a black screen: heading, sentences, and what the keys do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        frame, column = card(margin=36, spacing=16)
+        frame.setFixedWidth(640)
+        self._heading = label("", "title", wraps=True)
+        self._words = label("", "", wraps=True)
+        self._words.setTextFormat(Qt.TextFormat.PlainText)
+        self._keys = label("", "muted", wraps=True)
+        for made in (self._heading, self._words, self._keys):
+            column.addWidget(made)
+        whole = QVBoxLayout(self)
+        whole.addStretch(1)
+        whole.addWidget(frame, 0, Qt.AlignmentFlag.AlignHCenter)
+        whole.addStretch(1)
+
+    def say(self, heading: str, words: str, keys: str) -> None:
+        """Put these words on the card."""
+        self._heading.setText(heading)
+        self._words.setText(words)
+        self._keys.setText(keys)
+
+    @property
+    def text(self) -> str:
+        """All that stands on the card."""
+        return "\n".join((self._heading.text(), self._words.text(), self._keys.text()))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor(0, 0, 0))
+        painter.end()
+
+
+class StartTargetPage(QWidget):
+    """A small dot away from the centre, so that the first look at an image is not drawn to its middle.
+
+    Source: Rothkegel et al. 2016 (arXiv 1610.05982) on the central fixation bias.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._place = (0.06, 0.1)
+
+    def move_to(self, place: tuple[float, float]) -> None:
+        """Where the dot is, as a share of width and height."""
+        self._place = place
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor(0, 0, 0))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        centre = QPointF(self._place[0] * self.width(), self._place[1] * self.height())
+        painter.setPen(Qt.PenStyle.NoPen)
+        for colour, radius in ((COLOURS.muted, 11.0), ("#000000", 3.5)):
+            painter.setBrush(QColor(colour))
+            painter.drawEllipse(centre, radius, radius)
+        painter.end()

@@ -1,0 +1,388 @@
+"""One sitting: images are looked at one after the other, and each look becomes fixations, maps and a trial."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acquisition.host import TrackerHost
+from acquisition.tracker import TrackerSettings
+from domain.display import Display
+from domain.errors import TrackerError
+from domain.events import CancelToken, OnProgress, no_progress
+from domain.fixations import ImageFixations
+from domain.gaze import GazeSamples
+from domain.labels import LabelMaps, LabelParameters
+from domain.study import Outcome, Protocol, TrialStatus
+from domain.trial import TrialQuality, TrialRecord
+from domain.view import ImageView
+from processing.detector import detect
+from processing.image_fixations import to_image_fixations
+from processing.labels import make_label_maps, no_target_maps
+from processing.refiner import Refiner, refiners
+from storage.study import Study
+from workflows.record_session import RecordSession
+
+_log = logging.getLogger(__name__)
+DETECTOR = "ivt"
+PAUSED, RESUMED = "pause", "resume"
+CLUTCH_DOWN, CLUTCH_UP = "clutch down", "clutch up"
+AWAY_AFTER_S = 2.0
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was seen of one image, before anything is computed from it."""
+
+    trial_id: str
+    image_id: str
+    target: str
+    started_ns: int
+    ended_ns: int
+    views: tuple[tuple[int, ImageView], ...]
+    counted: tuple[tuple[int, int], ...]
+    samples: GazeSamples
+    display: Display
+    session_file: str
+    is_simulated: bool
+    outcome: Outcome = Outcome.TARGET
+
+
+@dataclass(frozen=True)
+class LookResult:
+    """What came of a look: the stored trial, its maps, and what the annotator should know."""
+
+    record: TrialRecord
+    maps: LabelMaps
+    verdict: str
+    remarks: tuple[str, ...]
+    coverage: float
+
+
+class AnnotationSession:
+    """Records one sitting. Times are those of the tracker host; nothing here waits except `open` and `close`."""
+
+    def __init__(
+        self,
+        study: Study,
+        annotator: str,
+        settings: TrackerSettings,
+        *,
+        host: TrackerHost | None = None,
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.study = study
+        self.annotator = annotator
+        self.recording = RecordSession(
+            study.folder / "sessions", settings, study=study.settings.name, annotator=annotator, about=about
+        )
+        self._keeps_host = host is not None
+        if host is not None:
+            self.recording.host = host
+        self._position = 0
+        self._parts: list[NDArray[np.void]] = []
+        self._views: list[tuple[int, ImageView]] = []
+        self._shut: list[tuple[int, int]] = []
+        self._shut_since = 0
+        self._current: tuple[str, str, str, int] | None = None
+        self._is_open = False
+
+    def open(self) -> None:
+        """Open the tracker and begin the session's journal; takes a second or two.
+
+        Raises:
+            TrackerError: the tracker cannot be opened.
+        """
+        self.recording.open()
+        _, self._position, _ = self.recording.host.read_since(0)
+        self._is_open = True
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a recording runs."""
+        return self._is_open
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the tracker's process still answers."""
+        return self.recording.host.is_alive
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether no person looks."""
+        return self.recording.host.info.is_simulated
+
+    def now_ns(self) -> int:
+        """Now on the clock of the samples."""
+        return self.recording.now_ns()
+
+    # one image
+
+    def begin(self, image_id: str, target: str, view: ImageView, *, presented_ns: int = 0, clutch: bool = False) -> str:
+        """The image is on the screen since `presented_ns`. With `clutch`, gaze counts only while a key is held."""
+        now = presented_ns or self.now_ns()
+        truth = self.study.ground_truth(image_id) if self.is_simulated else None
+        trial_id = self.recording.begin_trial(
+            image_id,
+            view,
+            mask=truth if truth is not None and truth.any() else None,
+            presented_ns=now,
+            payload={
+                "target": target,
+                "instruction": self.study.settings.protocol.instruction,
+                "instruction_version": self.study.settings.protocol.instruction_version,
+                "mode": "clutch" if clutch else "continuous",
+            },
+        )
+        self._parts, self._views, self._shut = [], [(now, view)], []
+        self._shut_since = now if clutch else 0
+        self._current = (trial_id, image_id, target, now)
+        return trial_id
+
+    def change_view(self, view: ImageView, *, payload: Mapping[str, Any] | None = None) -> None:
+        """The image lies elsewhere, or another slice or grey window is shown."""
+        if self._current is not None:
+            now = self.now_ns()
+            self._views.append((now, view))
+            self.recording.change_view(view, presented_ns=now, payload=payload)
+
+    def shut(self, why: str) -> None:
+        """From now on gaze does not count (pause, clutch let go)."""
+        if self._current is not None and not self._shut_since:
+            self._shut_since = self.now_ns()
+            self.recording.press_key(why)
+
+    def reopen(self, why: str) -> None:
+        """From now on gaze counts again."""
+        if self._current is not None and self._shut_since:
+            now = self.now_ns()
+            self._shut.append((self._shut_since, now))
+            self._shut_since = 0
+            self.recording.press_key(why)
+
+    def poll(self) -> None:
+        """Take the samples that have come; call it some times a second."""
+        if not self._is_open:
+            return
+        rows, self._position, n_missed = self.recording.host.read_since(self._position)
+        if n_missed:
+            _log.warning("%d samples were missed on screen; the journal has them", n_missed)
+        if len(rows):
+            self._parts.append(rows)
+        self.recording.poll()
+
+    def seconds_without_eyes(self) -> float:
+        """How long no eye has been seen, by the newest samples."""
+        rate_hz = self.recording.host.info.rate_hz or 60.0
+        rows = self.recording.host.latest(int(rate_hz * 4))
+        if not len(rows):
+            return 0.0
+        seen = np.flatnonzero(rows["gaze_valid"].any(axis=1))
+        last = rows["time_ns"][seen[-1]] if len(seen) else rows["time_ns"][0]
+        return float(max(0, int(rows["time_ns"][-1]) - int(last)) / 1e9)
+
+    def key(self, name: str) -> None:
+        """A key was pressed: into the journal."""
+        if self._is_open:
+            self.recording.press_key(name)
+
+    def end(self, *, outcome: Outcome = Outcome.TARGET) -> Look:
+        """The image is taken away; what was seen of it.
+
+        Raises:
+            RuntimeError: no image is being looked at.
+        """
+        if self._current is None:
+            raise RuntimeError("no image is being looked at")
+        trial_id, image_id, target, started = self._current
+        ended = self.now_ns()
+        if self._shut_since:
+            self._shut.append((self._shut_since, ended))
+            self._shut_since = 0
+        with contextlib.suppress(TrackerError):
+            self.poll()
+            self.recording.end_trial(presented_ns=ended, payload={"outcome": outcome.value})
+        self._current = None
+        records = np.concatenate(self._parts) if self._parts else np.zeros(0, dtype=GazeSamples.empty().to_records().dtype)
+        self._parts = []
+        inside = (records["time_ns"] >= started) & (records["time_ns"] <= ended)
+        return Look(
+            trial_id=trial_id,
+            image_id=image_id,
+            target=target,
+            started_ns=started,
+            ended_ns=ended,
+            views=tuple(self._views),
+            counted=counted_stretches(started, ended, self._shut),
+            samples=GazeSamples.from_records(records[inside]),
+            display=self.recording.display,
+            session_file=f"sessions/{self.recording.session_path.name}",
+            is_simulated=self.is_simulated,
+            outcome=outcome,
+        )
+
+    def close(self) -> None:
+        """End the recording and publish the session file."""
+        if self._is_open:
+            self._is_open = False
+            self.recording.close(keep_host=self._keeps_host)
+        elif not self._keeps_host:
+            self.recording.host.close()
+
+
+def counted_stretches(started: int, ended: int, shut: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """The parts of a look during which gaze counted: all of it but pauses and the clutch let go."""
+    parts, begin = [], started
+    for left, back in sorted(shut):
+        if left > begin:
+            parts.append((begin, left))
+        begin = max(begin, back)
+    if begin < ended:
+        parts.append((begin, ended))
+    return tuple(parts)
+
+
+def image_fixations_of(look: Look, protocol: Protocol) -> ImageFixations:
+    """The fixations of a look on its image, with the first moments and everything that does not count left out."""
+    detection = detect(DETECTOR, look.samples, look.display)
+    found = []
+    for number, (begin, end) in enumerate(look.counted):
+        part = to_image_fixations(
+            detection.fixations,
+            look.views,
+            look.display,
+            start_ns=begin,
+            end_ns=end,
+            ignore_first_ms=protocol.ignore_first_ms if number == 0 else 0.0,
+        )
+        found.append(replace(part, start_ms=part.start_ms + (begin - look.started_ns) / 1e6))
+    if not found:
+        return ImageFixations.empty()
+    return ImageFixations(
+        np.concatenate([p.xy_norm for p in found]),
+        np.concatenate([p.duration_ms for p in found]),
+        np.concatenate([p.start_ms for p in found]),
+        np.concatenate([p.pupil for p in found]),
+    )
+
+
+def gaze_quality(look: Look) -> TrialQuality:
+    """Loss and longest gap of a look, over the stretches that count.
+
+    Loss is the share of samples in which neither eye's gaze was valid; a gap is the longest time without one.
+    """
+    samples = look.samples
+    inside = np.zeros(len(samples), bool)
+    for begin, end in look.counted:
+        inside |= (samples.time_ns >= begin) & (samples.time_ns <= end)
+    times, seen = samples.time_ns[inside], samples.gaze_valid[inside].any(axis=1)
+    active_s = sum(end - begin for begin, end in look.counted) / 1e9
+    if not len(times):
+        return TrialQuality(loss=1.0, longest_gap_s=active_s, n_samples=0, active_s=active_s)
+    longest = 0.0
+    for begin, end in look.counted:
+        within = (times >= begin) & (times <= end) & seen
+        edges = np.concatenate([[begin], times[within], [end]])
+        longest = max(longest, float(np.diff(edges).max()) / 1e9)
+    step_ns = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    return TrialQuality(
+        loss=float(1.0 - seen.mean()),
+        longest_gap_s=longest,
+        n_samples=len(times),
+        active_s=active_s,
+        rate_hz=1e9 / step_ns if step_ns > 0 else 0.0,
+    )
+
+
+def verdict_on(quality: TrialQuality, protocol: Protocol) -> str:
+    """`good`, `warn`, or `stop` (does not count, look again), by the study's limits."""
+    if quality.loss >= protocol.stop_loss or quality.longest_gap_s >= protocol.stop_gap_s:
+        return "stop"
+    if quality.loss >= protocol.warn_loss or quality.longest_gap_s >= protocol.warn_gap_s:
+        return "warn"
+    return "good"
+
+
+@dataclass
+class LabelMaker:
+    """Makes the labels of looks; keeps what the refiner learnt of an image, prepared while it is looked at."""
+
+    parameters: LabelParameters
+    _refiners: dict[str, Refiner] = field(default_factory=dict)
+
+    def prepare(self, image_id: str, image_u8: NDArray[np.uint8], *, cancel: CancelToken | None = None) -> None:
+        """Let the refiner see the image before its heatmap is known."""
+        refiner = self._refiner(image_id)
+        height, width = image_u8.shape[:2]
+        blank = np.full((height, width), 0.5, np.float32)
+        quick = replace(self.parameters, crf_iterations=1)
+        refiner.refine(image_u8, blank, ImageFixations.empty(), quick, on_progress=no_progress, cancel=cancel)
+
+    def finish(
+        self,
+        study: Study,
+        annotator: str,
+        look: Look,
+        image_u8: NDArray[np.uint8],
+        *,
+        on_progress: OnProgress = no_progress,
+        cancel: CancelToken | None = None,
+    ) -> LookResult:
+        """Fixations, maps and trial of a look, stored in the study."""
+        began = time.perf_counter()
+        protocol = study.settings.protocol
+        quality = gaze_quality(look)
+        fixations = image_fixations_of(look, protocol)
+        if look.outcome is Outcome.NO_TARGET:
+            maps = no_target_maps((image_u8.shape[1], image_u8.shape[0]), self.parameters)
+        else:
+            per_deg = tuple(px / look.views[-1][1].zoom for px in look.display.px_per_deg())
+            maps = make_label_maps(
+                image_u8,
+                fixations,
+                self.parameters,
+                image_px_per_deg=(per_deg[0], per_deg[1]),
+                refiner=self._refiner(look.image_id),
+                on_progress=on_progress,
+                cancel=cancel,
+            )
+        record = TrialRecord(
+            trial_id=look.trial_id,
+            image_id=look.image_id,
+            annotator=annotator,
+            target=look.target,
+            outcome=look.outcome,
+            status=TrialStatus.IN_PROGRESS,
+            session_file=look.session_file,
+            started_ns=look.started_ns,
+            ended_ns=look.ended_ns,
+            fixations=fixations,
+            quality=replace(quality, warnings=maps.warnings),
+            instruction_version=protocol.instruction_version,
+            view_log=look.trial_id,
+            is_simulated=look.is_simulated,
+        )
+        study.save_trial(record)
+        study.save_maps(look.trial_id, maps)
+        _log.info("labels in %.0f ms", 1e3 * (time.perf_counter() - began))
+        return LookResult(
+            record, maps, verdict_on(quality, protocol), maps.warnings, float(np.mean(maps.levels[-1])) if maps.levels else 0.0
+        )
+
+    def forget(self, image_id: str) -> None:
+        """Give back what was kept for an image."""
+        self._refiners.pop(image_id, None)
+
+    def _refiner(self, image_id: str) -> Refiner:
+        if image_id not in self._refiners:
+            while len(self._refiners) >= 2:
+                self._refiners.pop(next(iter(self._refiners)))
+            self._refiners[image_id] = refiners.get(self.parameters.source)()
+        return self._refiners[image_id]
