@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from enum import Enum
+from functools import partial
 
 import numpy as np
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
@@ -24,9 +25,11 @@ from app.widgets.quality_chip import QualityChip
 from app.widgets.stage_pages import CardPage, StartTargetPage
 from app.widgets.viewer import PeekFilter, bind_view_actions
 from domain.errors import UserFacingError
+from domain.events import CancelToken, OnProgress
 from domain.pixels import ImagePixels
 from domain.study import Outcome
 from domain.view import ImageView
+from storage.study import Study
 from workflows.annotate_images import (
     AWAY_AFTER_S,
     CLUTCH_DOWN,
@@ -514,9 +517,9 @@ class AnnotateStage(QWidget):
             self._on_tracker_lost()
             return
         self.session.poll()
-        if self.phase is Phase.LOOKING and self._trial_id not in ("", "pending"):
-            if self.session.seconds_without_eyes() >= AWAY_AFTER_S:
-                self._pause(tr("Are you there?"), tr("The tracker has not seen your eyes for two seconds."))
+        is_looking = self.phase is Phase.LOOKING and self._trial_id not in ("", "pending")
+        if is_looking and self.session.seconds_without_eyes() >= AWAY_AFTER_S:
+            self._pause(tr("Are you there?"), tr("The tracker has not seen your eyes for two seconds."))
 
     def _on_tracker_lost(self) -> None:
         self._poll.stop()
@@ -619,7 +622,7 @@ class AnnotateStage(QWidget):
         for image_id in missing:
             self.services.tasks.start(
                 "",
-                lambda _report, _cancel, image_id=image_id: (image_id, study.pixels(image_id)),
+                partial(_read_image, study, image_id),
                 on_done=self._on_prefetched,
                 on_failed=lambda error: _log.warning("the next image cannot be read: %s", error),
             )
@@ -635,6 +638,10 @@ class AnnotateStage(QWidget):
         self._overlay.open_for("annotate")
 
 
+def _read_image(study: Study, image_id: str, _report: OnProgress, _cancel: CancelToken) -> tuple[str, ImagePixels]:
+    return image_id, study.pixels(image_id)
+
+
 def hash_of(text: str) -> int:
     """A small number from a text, the same on every run."""
     return sum(ord(letter) * (place + 1) for place, letter in enumerate(text))
@@ -645,4 +652,3 @@ def _bar(line: QHBoxLayout) -> QFrame:
     bar.setFixedHeight(BAR_HEIGHT)
     bar.setLayout(line)
     return bar
-

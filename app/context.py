@@ -9,11 +9,11 @@ from typing import Protocol
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
+from acquisition.host import TrackerHost
 from app.actions import ActionRegistry
 from app.background_task import TaskRunner
 from domain.study import Role
 from storage.study import Study
-from acquisition.host import TrackerHost
 from workflows.annotate_images import AnnotationSession
 from workflows.correct_mask import CorrectionDesk
 from workflows.user_settings import UserSettings

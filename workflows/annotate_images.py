@@ -28,10 +28,10 @@ from processing.image_fixations import to_image_fixations
 from processing.labels import make_label_maps, no_target_maps
 from processing.refiner import Refiner, refiners
 from storage.study import Study
+from workflows.read_trial import DETECTOR, RUN_UP_NS, measure_quality, with_warnings
 from workflows.record_session import RecordSession
 
 _log = logging.getLogger(__name__)
-DETECTOR = "ivt"
 PAUSED, RESUMED = "pause", "resume"
 CLUTCH_DOWN, CLUTCH_UP = "clutch down", "clutch up"
 AWAY_AFTER_S = 2.0
@@ -141,7 +141,8 @@ class AnnotationSession:
                 "mode": "clutch" if clutch else "continuous",
             },
         )
-        self._parts, self._views, self._shut = [], [(now, view)], []
+        self._views, self._shut = [(now, view)], []
+        self._parts = [rows[rows["time_ns"] >= now - RUN_UP_NS] for rows in self._parts]
         self._shut_since = now if clutch else 0
         self._current = (trial_id, image_id, target, now)
         return trial_id
@@ -210,9 +211,10 @@ class AnnotationSession:
             self.poll()
             self.recording.end_trial(presented_ns=ended, payload={"outcome": outcome.value})
         self._current = None
-        records = np.concatenate(self._parts) if self._parts else np.zeros(0, dtype=GazeSamples.empty().to_records().dtype)
-        self._parts = []
-        inside = (records["time_ns"] >= started) & (records["time_ns"] <= ended)
+        records = (
+            np.concatenate(self._parts) if self._parts else np.zeros(0, dtype=GazeSamples.empty().to_records().dtype)
+        )
+        inside = (records["time_ns"] >= started - RUN_UP_NS) & (records["time_ns"] <= ended)
         return Look(
             trial_id=trial_id,
             image_id=image_id,
@@ -274,30 +276,20 @@ def image_fixations_of(look: Look, protocol: Protocol) -> ImageFixations:
 
 
 def gaze_quality(look: Look) -> TrialQuality:
-    """Loss and longest gap of a look, over the stretches that count.
-
-    Loss is the share of samples in which neither eye's gaze was valid; a gap is the longest time without one.
-    """
-    samples = look.samples
-    inside = np.zeros(len(samples), bool)
+    """Loss and longest gap of a look, over the stretches that count."""
+    parts = []
     for begin, end in look.counted:
-        inside |= (samples.time_ns >= begin) & (samples.time_ns <= end)
-    times, seen = samples.time_ns[inside], samples.gaze_valid[inside].any(axis=1)
-    active_s = sum(end - begin for begin, end in look.counted) / 1e9
-    if not len(times):
-        return TrialQuality(loss=1.0, longest_gap_s=active_s, n_samples=0, active_s=active_s)
-    longest = 0.0
-    for begin, end in look.counted:
-        within = (times >= begin) & (times <= end) & seen
-        edges = np.concatenate([[begin], times[within], [end]])
-        longest = max(longest, float(np.diff(edges).max()) / 1e9)
-    step_ns = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+        inside = (look.samples.time_ns >= begin) & (look.samples.time_ns < end)
+        parts.append((end - begin, measure_quality(look.samples[inside], start_ns=begin, end_ns=end)))
+    total = sum(length for length, _ in parts)
+    if not total:
+        return TrialQuality(loss=1.0)
     return TrialQuality(
-        loss=float(1.0 - seen.mean()),
-        longest_gap_s=longest,
-        n_samples=len(times),
-        active_s=active_s,
-        rate_hz=1e9 / step_ns if step_ns > 0 else 0.0,
+        loss=sum(length * quality.loss for length, quality in parts) / total,
+        longest_gap_s=max(quality.longest_gap_s for _, quality in parts),
+        n_samples=sum(quality.n_samples for _, quality in parts),
+        active_s=sum(quality.active_s for _, quality in parts),
+        rate_hz=max(quality.rate_hz for _, quality in parts),
     )
 
 
@@ -338,7 +330,7 @@ class LabelMaker:
         """Fixations, maps and trial of a look, stored in the study."""
         began = time.perf_counter()
         protocol = study.settings.protocol
-        quality = gaze_quality(look)
+        quality = with_warnings(gaze_quality(look), protocol)
         fixations = image_fixations_of(look, protocol)
         if look.outcome is Outcome.NO_TARGET:
             maps = no_target_maps((image_u8.shape[1], image_u8.shape[0]), self.parameters)
@@ -364,7 +356,7 @@ class LabelMaker:
             started_ns=look.started_ns,
             ended_ns=look.ended_ns,
             fixations=fixations,
-            quality=replace(quality, warnings=maps.warnings),
+            quality=replace(quality, warnings=(*quality.warnings, *maps.warnings)),
             instruction_version=protocol.instruction_version,
             view_log=look.trial_id,
             is_simulated=look.is_simulated,
@@ -373,7 +365,11 @@ class LabelMaker:
         study.save_maps(look.trial_id, maps)
         _log.info("labels in %.0f ms", 1e3 * (time.perf_counter() - began))
         return LookResult(
-            record, maps, verdict_on(quality, protocol), maps.warnings, float(np.mean(maps.levels[-1])) if maps.levels else 0.0
+            record,
+            maps,
+            verdict_on(quality, protocol),
+            maps.warnings,
+            float(np.mean(maps.levels[-1])) if maps.levels else 0.0,
         )
 
     def forget(self, image_id: str) -> None:

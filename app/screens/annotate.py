@@ -31,9 +31,7 @@ class AnnotateScreen(Screen):
         super().__init__(services)
         self.stage: AnnotateStage | None = None
         self._rows: list[WorklistRow] = []
-        column, _head = page(
-            self, tr("Annotate"), tr("Look at one image after the other; your gaze becomes the mask.")
-        )
+        column, _head = page(self, tr("Annotate"), tr("Look at one image after the other; your gaze becomes the mask."))
         self._card, inside = card(margin=26, spacing=14)
         self._card.setMaximumWidth(720)
         grid = QGridLayout()
@@ -59,9 +57,7 @@ class AnnotateScreen(Screen):
         inside.addSpacing(6)
         self._start = button(tr("Start"), self.start, role="primary", icon_name="play")
         self._start.setMinimumWidth(140)
-        self._set_up = button(
-            tr("Set up the tracker"), lambda: services.navigate("tracker"), icon_name="target"
-        )
+        self._set_up = button(tr("Set up the tracker"), lambda: services.navigate("tracker"), icon_name="target")
         buttons = QGridLayout()
         buttons.addWidget(self._start, 0, 0)
         buttons.addWidget(self._set_up, 0, 1)
@@ -120,9 +116,7 @@ class AnnotateScreen(Screen):
             host=self.services.host,
         )
         is_clutch = settings.recording_mode == "clutch"
-        stage = AnnotateStage(
-            self.services, session, self._rows, self._targets.currentText(), clutch=is_clutch
-        )
+        stage = AnnotateStage(self.services, session, self._rows, self._targets.currentText(), clutch=is_clutch)
         self.stage = stage
         stage.left.connect(self._on_left)
         stage.wants_correction.connect(self._on_wants_correction)
@@ -145,9 +139,7 @@ class AnnotateScreen(Screen):
         self._card.setVisible(bool(self._rows))
         self._empty.setVisible(not self._rows)
         if following is not None:
-            self._next.setText(
-                tr("{name}, {n} still to do").format(name=following.shown_name, n=len(self._rows))
-            )
+            self._next.setText(tr("{name}, {n} still to do").format(name=following.shown_name, n=len(self._rows)))
 
     def _put_first(self, image_id: str) -> None:
         chosen = [row for row in self._rows if row.image_id == image_id]
@@ -184,9 +176,7 @@ class AnnotateScreen(Screen):
         self.services.navigate("worklist")
 
     def _on_wants_correction(self, image_id: str) -> None:
-        self.services.navigate(
-            "correct", image_id=image_id, target=self._targets.currentText(), back="annotate"
-        )
+        self.services.navigate("correct", image_id=image_id, target=self._targets.currentText(), back="annotate")
 
     def _close_stage(self, *, waits: bool) -> None:
         stage, self.stage = self.stage, None
