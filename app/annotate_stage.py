@@ -20,7 +20,7 @@ from app.key_overlay import KeyOverlay
 from app.texts import tr
 from app.widgets.image_canvas import ImageCanvas
 from app.widgets.layers import Layer, MaskLayer, OutlineLayer
-from app.widgets.plain import button, label
+from app.widgets.plain import ElidedLabel, button, label
 from app.widgets.quality_chip import QualityChip
 from app.widgets.stage_pages import CardPage, StartTargetPage
 from app.widgets.viewer import PeekFilter, bind_view_actions
@@ -162,19 +162,20 @@ class AnnotateStage(QWidget):
         for widget in (self._card, self._start_target, self.canvas):
             self._middle.addWidget(widget)
         self._top_words, self._top_right = label("", "muted"), label("", "muted")
+        self._chip = QualityChip()
         top = QHBoxLayout()
         top.setContentsMargins(24, 0, 24, 0)
+        top.setSpacing(28)
         top.addWidget(self._top_words)
-        top.addStretch(1)
+        top.addWidget(self._chip, 1)
+        top.addStretch(0)
         top.addWidget(self._top_right)
         self._top = _bar(top)
-        self._chip = QualityChip()
-        self._remark = label("", "small")
+        self._remark = ElidedLabel("muted")
         self._buttons = self._result_buttons()
         bottom = QHBoxLayout()
         bottom.setContentsMargins(24, 0, 24, 0)
         bottom.setSpacing(16)
-        bottom.addWidget(self._chip)
         bottom.addWidget(self._remark, 1)
         bottom.addWidget(self._buttons)
         self._bottom = _bar(bottom)
@@ -430,8 +431,7 @@ class AnnotateStage(QWidget):
             remark = tr("You said: no target in this image.")
         if not counts:
             remark = tr("Too much gaze is missing. Enter looks again; F keeps it and flags it.")
-        self._remark.setText(self._remark.fontMetrics().elidedText(remark, Qt.TextElideMode.ElideRight, 520))
-        self._remark.setToolTip("\n".join(result.remarks))
+        self._remark.say(remark)
         self._accept.setText(tr("Accept, next") if counts else tr("Look again"))
 
     def _accept_or_repeat(self) -> None:
@@ -595,7 +595,7 @@ class AnnotateStage(QWidget):
         self._top_right.setText(tr("simulated gaze") if self.session.is_simulated and not is_quiet else "")
         if phase is Phase.LOOKING:
             hint = tr("Enter when you have seen all of it · N no target") if self._place < _HINTED_IMAGES else ""
-            self._remark.setText(hint)
+            self._remark.say(hint)
 
     def _row(self) -> WorklistRow:
         return self._rows[min(self._place, len(self._rows) - 1)]

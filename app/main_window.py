@@ -154,6 +154,8 @@ class MainWindow(QMainWindow):
             rail_button = self._rail_button(name)
             group.addButton(rail_button)
             column.addWidget(rail_button)
+        if not is_sprung:
+            column.addStretch(1)
         body = QVBoxLayout()
         body.setSpacing(0)
         body.setContentsMargins(0, 0, 0, 0)

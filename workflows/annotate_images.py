@@ -234,7 +234,7 @@ class AnnotationSession:
         """End the recording and publish the session file."""
         if self._is_open:
             self._is_open = False
-            self.recording.close(keep_host=self._keeps_host)
+            self.recording.close()
         elif not self._keeps_host:
             self.recording.host.close()
 

@@ -173,9 +173,11 @@ class AnnotateScreen(Screen):
 
     def _on_left(self) -> None:
         self._close_stage(waits=False)
+        self.window().activateWindow()
         self.services.navigate("worklist")
 
     def _on_wants_correction(self, image_id: str) -> None:
+        self.window().activateWindow()
         self.services.navigate("correct", image_id=image_id, target=self._targets.currentText(), back="annotate")
 
     def _close_stage(self, *, waits: bool) -> None:

@@ -125,7 +125,7 @@ class CorrectScreen(Screen):
     def _side_panel(self) -> QFrame:
         panel = QFrame()
         panel.setProperty("role", "bar")
-        panel.setFixedWidth(272)
+        panel.setFixedWidth(296)
         column = QVBoxLayout(panel)
         column.setContentsMargins(18, 16, 18, 16)
         column.setSpacing(9)
@@ -181,7 +181,7 @@ class CorrectScreen(Screen):
         self._saved = label("", "small", wraps=True)
         column.addWidget(self._saved)
         no_target = button(tr("No target"), self.no_target, icon_name="none", tooltip=tr("There is no target here"))
-        self._accept = button(tr("Accept, next"), self.accept, role="primary", icon_name="check")
+        self._accept = button(tr("Accept"), self.accept, role="primary", icon_name="check")
         self.services.actions.decorate(self._accept, "correct.accept")
         column.addLayout(row(no_target, self._accept))
         return panel

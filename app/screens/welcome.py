@@ -68,16 +68,16 @@ class WelcomeScreen(Screen):
 
     def _starts(self) -> QWidget:
         frame, column = card(margin=22, spacing=12)
-        frame.setFixedWidth(360)
+        frame.setFixedWidth(400)
         column.addWidget(label(tr("Start"), "heading"))
         column.addWidget(
             label(
-                tr("Look at a few synthetic images with a simulated eye, and see what comes out."), "muted", wraps=True
+                tr("No tracker needed: a simulated eye looks at a few synthetic images, and you see what comes out."),
+                "muted",
+                wraps=True,
             )
         )
-        self.try_sample = button(
-            tr("Try the sample study (no tracker needed)"), self._open_sample, role="primary", icon_name="eye"
-        )
+        self.try_sample = button(tr("Try the sample study"), self._open_sample, role="primary", icon_name="eye")
         column.addWidget(self.try_sample)
         column.addSpacing(10)
         column.addWidget(label(tr("Or work with your own images."), "muted", wraps=True))

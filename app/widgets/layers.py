@@ -176,7 +176,7 @@ def outline_of(mask: NDArray[np.bool_]) -> QPainterPath:
     columns = np.flatnonzero(mask.any(axis=0))
     top, left = int(rows[0]), int(columns[0])
     part = mask[top : int(rows[-1]) + 1, left : int(columns[-1]) + 1].astype(np.uint8)
-    contours, _ = cv2.findContours(part, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_TC89_L1)
+    contours, _ = cv2.findContours(part, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     for contour in contours:
         points = contour[:, 0, :] + np.array([left + 0.5, top + 0.5])
         path.moveTo(QPointF(*points[0]))
