@@ -28,10 +28,14 @@ from processing.image_fixations import to_image_fixations
 from processing.labels import make_label_maps, no_target_maps
 from processing.refiner import Refiner, refiners
 from storage.study import Study
-from workflows.read_trial import DETECTOR, RUN_UP_NS, measure_quality, with_warnings
+from workflows.read_trial import measure_quality, with_warnings
 from workflows.record_session import RecordSession
 
 _log = logging.getLogger(__name__)
+DETECTOR = "ivt"
+RUN_UP_NS = 1_000_000_000
+"""Samples before the image's onset that the detector sees too, so that a fixation in flight is known as such."""
+
 PAUSED, RESUMED = "pause", "resume"
 CLUTCH_DOWN, CLUTCH_UP = "clutch down", "clutch up"
 AWAY_AFTER_S = 2.0
