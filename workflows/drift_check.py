@@ -1,0 +1,83 @@
+"""Drift check between images: one look at a dot, the verdict, and a correction that can be undone."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+from calibration.drift import ONE_DOT, DriftCorrection, DriftLog, assess, correction_for
+from calibration.fixation_run import RunPace
+from calibration.profiles import Profile, profile_of
+from domain.calibration import DriftCheck, DriftVerdict, Point
+from domain.errors import UserFacingError
+from workflows.gaze_run import GazeRun
+from workflows.gaze_source import GazeSource
+
+STABLE_S = 0.5
+
+
+class DriftRun(GazeRun):
+    """One or five dots; each needs half a second of stable gaze. `check` has the verdict when `is_complete`."""
+
+    def __init__(
+        self,
+        source: GazeSource,
+        *,
+        points: tuple[Point, ...] = ONE_DOT,
+        profile: Profile | None = None,
+        distance_mm: float = 650.0,
+        reason: str = "",
+        after_images: int = 0,
+    ) -> None:
+        super().__init__(
+            source,
+            points,
+            profile=profile or profile_of("adult"),
+            distance_mm=distance_mm,
+            # The first dot appears where it is; the others are travelled to.
+            pace=RunPace(travel_s=0.3, shrink_s=0.3, rest_s=0.3, wait_s=4.0, collect_s=STABLE_S, must_be_stable=True),
+            # A gaze that has drifted by some degrees still looks at the dot.
+            near_deg=6.0,
+        )
+        self.reason = reason
+        self.after_images = after_images
+
+    def check(self) -> DriftCheck:
+        """How far gaze lies off and what follows."""
+        return assess(
+            self.qualities(),
+            made_at=_now(),
+            time_ns=self.source.now_ns(),
+            reason=self.reason,
+            after_images=self.after_images,
+        )
+
+    def correction(self) -> DriftCorrection:
+        """The correction that this check offers; it holds from now on."""
+        looks = [(look.point, samples) for look, samples in self.looks() if look.has_window]
+        return correction_for(looks, self.plane, from_ns=self.source.now_ns(), made_at=_now())
+
+
+def accept_correction(log: DriftLog, check: DriftCheck, correction: DriftCorrection) -> DriftCorrection:
+    """Put an offered correction in force.
+
+    Raises:
+        UserFacingError: the check offers none (gaze is fine, too far off, or was not stable).
+    """
+    if check.verdict is not DriftVerdict.OFFER:
+        hint = "Calibrate again." if check.verdict is DriftVerdict.RECALIBRATE else "Repeat the drift check."
+        raise UserFacingError(f"This drift check offers no correction: {check.verdict.value}.", hint)
+    return log.apply(correction)
+
+
+def journal_values(check: DriftCheck, log: DriftLog) -> dict[str, Any]:
+    """What the session keeps of a check: the figures, the correction in force, and what was done so far."""
+    return {
+        **check.as_json(),
+        "correction": log.active.as_json(),
+        "history": [{"what": what, "version": correction.version} for what, correction in log.entries],
+    }
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
