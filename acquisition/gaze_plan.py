@@ -14,6 +14,8 @@ LATENCY_S = (0.18, 0.25)
 """From something new on the screen to the first saccade (visually guided saccades: 180-250 ms)."""
 
 FIXATION_MEDIAN_S, FIXATION_SPREAD = 0.28, 0.35
+KEPT_S = 5.0
+"""A point that is kept is looked at again and again for so long."""
 LANDING_ERROR_DEG = 0.35
 UNDERSHOOT = 0.05
 
@@ -48,7 +50,7 @@ class GazePlan:
         if scene.points_norm:
             last = number >= len(scene.points_norm) - 1
             point = scene.points_norm[min(number, len(scene.points_norm) - 1)]
-            return Look(point, 3600.0 if last else scene.dwell_s)
+            return Look(point, KEPT_S if last else scene.dwell_s)
         if scene.view is None:
             return Look((0.5, 0.5), duration)
         width, height = scene.view.image_size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,9 @@ V_MAX_DEG_S, C_DEG = 600.0, 10.0
 """Main sequence: peak velocity V_MAX (1 - exp(-amplitude / C)); usual ranges 500-600 deg/s and 10-14 deg."""
 
 PUPILS_APART_MM = 63.0
+
+CORRECTED_AFTER_S, CORRECTION_LATENCY_S = 0.9, 0.15
+"""Looks longer than this are put right by a corrective saccade, which follows the first after 130-170 ms."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,8 @@ class SimulatedEye:
         now = self.time_s
         # A saccade under way is finished; what was planned after it is given up.
         kept = [move for move in self._moves if move.start_s <= now]
+        if kept and kept[-1].amplitude_deg == 0.0:
+            kept[-1] = replace(kept[-1], end_s=min(kept[-1].end_s, now))  # a rest is broken off, a saccade is not
         self._moves = deque(kept)
         if kept:
             self._at_mm = kept[-1].to_mm
@@ -190,6 +195,10 @@ class SimulatedEye:
             look = self._plan.next_look()
             goal = self.display.mm_from_norm(look.point_norm)
             self._saccade_to(self._at_mm + (goal - self._at_mm) * self._reach(goal))
+            if look.duration_s > CORRECTED_AFTER_S and self._angle(goal) > 0.2:
+                # Whoever stays to look sees that the saccade fell short and makes a second, small one.
+                self._hold(self._planned_s + CORRECTION_LATENCY_S)
+                self._saccade_to(goal)
             self._fixate(look.duration_s)
 
     def _forget_before(self, time_s: float) -> None:
@@ -243,6 +252,8 @@ class SimulatedEye:
     def _path(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
         out = np.tile(self._at_mm, (len(times), 1))
         for move in self._moves:
+            if len(times) and move.start_s > times[-1]:
+                break
             first, last = np.searchsorted(times, [move.start_s, move.end_s])
             if first == last:
                 continue

@@ -15,9 +15,9 @@ FIVE: tuple[Point, ...] = ((0.5, 0.5), (0.1, 0.1), (0.9, 0.1), (0.1, 0.9), (0.9,
 """Tobii's own list of five points."""
 NINE: tuple[Point, ...] = (*FIVE, (0.5, 0.1), (0.1, 0.5), (0.9, 0.5), (0.5, 0.9))
 TWO: tuple[Point, ...] = ((0.25, 0.5), (0.75, 0.5))
-FRESH: tuple[Point, ...] = ((0.3, 0.3), (0.7, 0.3), (0.7, 0.7), (0.3, 0.7), (0.5, 0.8))
+FRESH: tuple[Point, ...] = ((0.3, 0.3), (0.7, 0.3), (0.7, 0.7), (0.3, 0.7))
 """Validation points that no layout above calibrates on."""
-SPARE: tuple[Point, ...] = ((0.2, 0.5), (0.8, 0.5), (0.5, 0.2), (0.35, 0.6), (0.65, 0.4))
+SPARE: tuple[Point, ...] = ((0.5, 0.8), (0.2, 0.5), (0.8, 0.5), (0.5, 0.2), (0.35, 0.6), (0.65, 0.4))
 """Taken in place of a validation point that a list of one's own calibrates on."""
 
 EDGE_DEG = 1.5
@@ -37,7 +37,8 @@ class Profile:
     """One way of calibrating. Sizes in degrees of visual angle, times in seconds.
 
     stable_wait_s: how long a stable look is waited for before the point counts as failed (keys and operators wait
-    `person_wait_s`). dispersion_deg None: no limit (nystagmus). collect_limit_s: the Tobii SDK answers
+    `person_wait_s`). validation_s: how long a validation point is looked at (at least 1 s at 60 Hz and below).
+    dispersion_deg None: no limit (nystagmus). collect_limit_s: the Tobii SDK answers
     within 10 s; whoever has not answered then will not.
     """
 
@@ -46,9 +47,9 @@ class Profile:
     eyes: Eyes = Eyes.BOTH
     outer_deg: float = 0.6
     inner_deg: float = 0.1
-    travel_s: float = 0.6
+    travel_s: float = 0.5
     shrink_s: float = 0.5
-    rest_s: float = 0.6
+    rest_s: float = 0.5
     gap_s: float = 0.1
     acceptance: Acceptance = Acceptance.STABLE_GAZE
     window_ms: float = 200.0
@@ -57,7 +58,7 @@ class Profile:
     stable_wait_s: float = 3.0
     person_wait_s: float = 30.0
     collect_limit_s: float = 10.5
-    validation_s: float = 1.0
+    validation_s: float = 0.5
     has_sound: bool = False
 
     def __post_init__(self) -> None:
@@ -128,7 +129,7 @@ def in_order(points: tuple[Point, ...], seed: int) -> tuple[int, ...]:
     return (centre_first, *(int(i) for i in np.random.default_rng(seed).permutation(others)))
 
 
-def fresh_points(calibrated: tuple[Point, ...], *, n: int = 5, apart: float = 0.04) -> tuple[Point, ...]:
+def fresh_points(calibrated: tuple[Point, ...], *, n: int = 4, apart: float = 0.04) -> tuple[Point, ...]:
     """Validation points on none of which the tracker was calibrated."""
     taken = np.asarray(calibrated, np.float64).reshape(-1, 2)
     free = [

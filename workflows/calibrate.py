@@ -305,7 +305,7 @@ class CalibrationSession:
 
 def as_journal(record: CalibrationRecord) -> dict[str, object]:
     """What a session keeps of the calibration in force (its data goes beside it, as a blob)."""
-    values = {
+    return {
         "made_at": record.made_at,
         "reason": "accepted",
         "profile": record.profile,
@@ -314,4 +314,3 @@ def as_journal(record: CalibrationRecord) -> dict[str, object]:
         "override_reason": record.override_reason,
         "validation": record.validation.as_json() if record.validation else None,
     }
-    return values

@@ -7,14 +7,15 @@ from concurrent.futures import Future
 from typing import Any
 
 import numpy as np
-from acquisition.host import TrackerHost
-from domain.scene import Scene
 
+from acquisition.host import HostEvent, TrackerHost
+from acquisition.tracker import CONNECTION_LOST, CONNECTION_RESTORED
 from calibration.geometry import ScreenPlane
 from calibration.target import Answer, Command, ComputeResult, PointSamples, Step
 from domain.calibration import Eyes, Point, Surroundings
 from domain.errors import UserFacingError
 from domain.gaze import GazeSamples
+from domain.scene import Scene
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,9 @@ class HostTarget:
         self.host = host
         self._open: list[tuple[Command, Future[tuple[dict[str, Any], bytes]]]] = []
         self._refused: list[Answer] = []
+        self._was_alive = False
+        self._is_away = False
+        self.events: list[HostEvent] = []
 
     @property
     def plane(self) -> ScreenPlane:
@@ -92,8 +96,17 @@ class HostTarget:
         return samples[(samples.time_ns >= start_ns) & (samples.time_ns < end_ns)]
 
     def is_lost(self) -> bool:
-        """Whether the host is gone."""
-        return not self.host.is_alive
+        """Whether the host is gone or says that it lost the tracker."""
+        for event in self.host.events():
+            self.events.append(event)
+            if event.kind in (CONNECTION_LOST, "host_died"):
+                self._is_away = True
+            elif event.kind == CONNECTION_RESTORED:
+                self._is_away = False
+        is_alive = self.host.is_alive
+        # A host that has just been started has no heartbeat yet.
+        self._was_alive = self._was_alive or is_alive
+        return self._is_away or (self._was_alive and not is_alive)
 
     def show(self, point: Point | None) -> None:
         """Tell a simulated eye where the target is."""

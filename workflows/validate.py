@@ -13,6 +13,9 @@ from domain.gaze import GazeSamples
 from workflows.gaze_run import GazeRun
 from workflows.gaze_source import GazeSource
 
+SLOW_HZ, SLOW_COLLECT_S = 60.0, 1.0
+"""A slow tracker needs a second per point: at 18 samples SD varies by 12 % and at 36 by 8 %."""
+
 
 class ValidationRun(GazeRun):
     """Fresh points one after another; `validation` has the figures when `is_complete`."""
@@ -33,11 +36,11 @@ class ValidationRun(GazeRun):
             profile=profile,
             distance_mm=distance_mm,
             pace=RunPace(
-                travel_s=profile.travel_s,
-                shrink_s=profile.shrink_s,
-                rest_s=profile.rest_s,
+                travel_s=0.8 * profile.travel_s,
+                shrink_s=0.8 * profile.shrink_s,
+                rest_s=0.8 * profile.rest_s,
                 wait_s=profile.stable_wait_s,
-                collect_s=profile.validation_s,
+                collect_s=max(profile.validation_s, SLOW_COLLECT_S if source.rate_hz <= SLOW_HZ else 0.0),
             ),
             # A gaze that is off must be measured, not waited for.
             near_deg=None,
