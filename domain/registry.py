@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import threading
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Generic, TypeVar
@@ -21,6 +22,8 @@ class Registry(Generic[T]):
         self._package = package
         self._entries: dict[str, T] = {}
         self._loaded = False
+        self._loading = False
+        self._lock = threading.RLock()  # two threads may ask first; none may see half of the entries
 
     def register(self, name: str) -> Callable[[T], T]:
         """Decorator that enters a class or function under a name; a name is given once."""
@@ -62,7 +65,14 @@ class Registry(Generic[T]):
     def _load(self) -> None:
         if self._loaded:
             return
-        self._loaded = True
-        package: ModuleType = importlib.import_module(self._package)
-        for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda found: found.name):
-            importlib.import_module(f"{self._package}.{module.name}")
+        with self._lock:
+            if self._loading or self._loaded:
+                return
+            self._loading = True
+            try:
+                package: ModuleType = importlib.import_module(self._package)
+                for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda found: found.name):
+                    importlib.import_module(f"{self._package}.{module.name}")
+                self._loaded = True
+            finally:
+                self._loading = False

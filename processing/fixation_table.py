@@ -84,6 +84,19 @@ def read_fixation_table(path: Path) -> list[TableOfOneImage]:
     return tables
 
 
+def published_rows(fixations: ImageFixations, min_fixation_ms: float) -> ImageFixations:
+    """The fixations that the published filter keeps: long enough, and on the image."""
+    xy = fixations.xy_norm
+    with np.errstate(invalid="ignore"):  # a position that is not a number is off the image
+        keep = np.all((xy >= 0) & (xy <= 1), axis=1) & (fixations.duration_ms >= min_fixation_ms)
+    return ImageFixations(
+        xy[keep],
+        duration_ms=fixations.duration_ms[keep],
+        start_ms=fixations.start_ms[keep],
+        pupil=fixations.pupil[keep],
+    )
+
+
 def fixation_table_lines(name: str, size: tuple[int, int], fixations: ImageFixations) -> Iterable[str]:
     """The lines of one image, without the header; `name` is what stands under IMAGE."""
     for i in range(len(fixations)):

@@ -430,9 +430,13 @@ class Study:
 
     def accepted_mask(self, image_id: str, target: str) -> NDArray[np.bool_] | None:
         """The mask that a reviewer accepted; None where none is."""
-        with self.catalog.reading() as connection:
-            found = mask_table.accepted(connection, image_id, target)
+        found = self.accepted_version(image_id, target)
         return self.read_version(found) if found else None
+
+    def accepted_version(self, image_id: str, target: str) -> MaskVersion | None:
+        """The version that a reviewer accepted; None where none is."""
+        with self.catalog.reading() as connection:
+            return mask_table.accepted(connection, image_id, target)
 
     def read_version(self, version: MaskVersion) -> NDArray[np.bool_]:
         """The pixels of one stored version."""
@@ -444,6 +448,10 @@ class Study:
         """All changes of the study, oldest first."""
         with self.catalog.reading() as connection:
             return audit_log.entries(connection)
+
+    def note(self, action: str, subject: str, details: Mapping[str, object]) -> None:
+        """Enter something that happened with the study into the audit log."""
+        self._note(action, subject, details)
 
     def _note(self, action: str, subject: str, details: Mapping[str, object]) -> None:
         with self.catalog.writing() as connection:

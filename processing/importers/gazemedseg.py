@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Literal
 
 from domain.errors import BadFileError
 from domain.events import CancelToken, OnProgress
-from domain.study import Target
+from domain.fixations import ImageFixations
+from domain.study import Outcome, Target
 from processing.fixation_table import TableOfOneImage, is_fixation_table, read_fixation_table
 from processing.image_scan import case_from_name, find_mask, image_files, scan_images
 from processing.importer import FoundImage, FoundRead, ImportOptions, ImportPlan, importers
 from processing.split_files import read_splits
+from processing.table_text import read_text
 from storage.file_names import name_from_file
 from storage.image_file import stem_of
 
@@ -73,7 +76,8 @@ class GazeMedSegImporter:
                 f"{path.name}: {n_rows} rows of {len(missing)} images that are not there were left out "
                 f"(first: {missing[0]})."
             )
-        simulated = "simulated" in path.stem.lower()
+        facts = _facts_of(path)
+        simulated = bool(facts.get("is_simulated", "simulated" in path.stem.lower()))
         reads = []
         for table in (t for t in tables if t.stem in by_stem):
             image = by_stem[table.stem]
@@ -81,12 +85,20 @@ class GazeMedSegImporter:
             reads.append(
                 FoundRead(
                     image_id=image.image_id,
-                    annotator=options.annotator or _annotator_of(path),
-                    target=options.target or _target_of(path),
+                    annotator=options.annotator or str(facts.get("annotator") or _annotator_of(path)),
+                    target=options.target or str(facts.get("target") or _target_of(path)),
                     fixations=table.fixations,
                     is_simulated=simulated,
                 )
             )
+        listed = facts.get("no_target")
+        for image_id in listed if isinstance(listed, list) else []:
+            if str(image_id) in by_stem and str(image_id) not in {read.image_id for read in reads}:
+                annotator = options.annotator or str(facts.get("annotator") or _annotator_of(path))
+                target = options.target or str(facts.get("target") or _target_of(path))
+                empty = ImageFixations.empty()
+                image_name = by_stem[str(image_id)].image_id
+                reads.append(FoundRead(image_name, annotator, target, empty, simulated, Outcome.NO_TARGET))
         return reads
 
     def _compare_sizes(self, path: Path, table: TableOfOneImage, image: FoundImage, warnings: list[str]) -> None:
@@ -104,6 +116,18 @@ class GazeMedSegImporter:
 
 
 importers.register("gazemedseg")(GazeMedSegImporter())
+
+
+def _facts_of(path: Path) -> dict[str, object]:
+    # Sightline's own export says beside the table whose it is; a foreign or damaged file there is no reason to stop.
+    beside = path.with_name("tables.json")
+    if not beside.is_file():
+        return {}
+    try:
+        facts = json.loads(read_text(beside)).get(path.name, {})
+    except (ValueError, AttributeError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
 
 
 def _target_of(path: Path) -> str:
