@@ -160,13 +160,13 @@ REFERENCE_PROSTATE = replace(REFERENCE, thresholds=(0.2, 0.4), in_channels=1, no
 
 TINY = TrainConfig(
     preset="tiny",
-    features=(8, 16, 32, 64, 64, 16),
-    feature_dim=16,
+    features=(8, 16, 32, 48, 48, 8),
+    feature_dim=8,
     size_px=96,
-    steps=160,
+    steps=120,
     batch=8,
     consistency_weight=0.5,
-    consistency_ramp_steps=80,
+    consistency_ramp_steps=60,
     similarity="cosine",
     dice_weight=1.0,
     optimiser="adamw",

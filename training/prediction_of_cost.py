@@ -1,0 +1,76 @@
+"""Device, time and memory of a run before it starts, asked of a process of its own. No torch here."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from domain.errors import UserFacingError
+from training.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Predicted cost of one run. seconds: from click to model. memory_bytes: at the peak of a step, on the device."""
+
+    device: str
+    precision: str
+    seconds: float
+    step_seconds: float
+    memory_bytes: int
+    fits: bool
+
+    @property
+    def text(self) -> str:
+        """One line for the screen."""
+        minutes = self.seconds / 60
+        took = f"about {self.seconds:.0f} s" if minutes < 2 else f"about {minutes:.0f} min"
+        took = took if minutes < 180 else f"about {minutes / 60:.0f} h"
+        memory = f"{self.memory_bytes / 1e9:.1f} GB"
+        short = "" if self.fits else "; more than is free: it will work in smaller pieces, slower"
+        return f"{self.device}, {self.precision}: {took}, {memory}{short}"
+
+    @property
+    def has_gpu(self) -> bool:
+        """Whether the run computes on a GPU."""
+        return "CPU" not in self.device
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+def predicted_cost(config: TrainConfig, n_images: int, *, timeout_s: float = 120.0) -> Estimate:
+    """What a run on n images takes; the question takes some seconds, so ask it off the GUI's thread.
+
+    Raises:
+        UserFacingError: it cannot be told; the hint says why.
+    """
+    root = str(Path(__file__).resolve().parent.parent)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
+    try:
+        answer = subprocess.run(
+            [sys.executable, "-m", "training.estimate"],
+            input=json.dumps({"config": config.as_json(), "n_images": n_images}).encode(),
+            capture_output=True,
+            timeout=timeout_s,
+            check=True,
+            env=environment,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+        return Estimate(**json.loads(answer.stdout))
+    except subprocess.CalledProcessError as error:
+        last = error.stderr.decode(errors="replace").strip().splitlines()
+        raise UserFacingError("The cost of the run cannot be predicted.", last[-1] if last else "") from error
+    except (subprocess.TimeoutExpired, ValueError, TypeError) as error:
+        raise UserFacingError("The cost of the run cannot be predicted.", str(error)) from error
+
+
+def suggested_preset(n_images: int, *, has_gpu: bool) -> str:
+    """The preset for one click: `best` on a GPU with enough images to use it, else `tiny`."""
+    return "best" if has_gpu and n_images >= 20 else "tiny"
