@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 
 import numpy as np
 
@@ -36,6 +37,7 @@ from domain.calibration import CalibrationRecord, Point, Validation
 from domain.errors import UserFacingError
 from domain.version import VERSION
 from storage.calibration_file import CalibrationStore
+from workflows.data_folder import data_folder
 from workflows.gaze_source import CalibratedSource
 from workflows.validate import ValidationRun
 
@@ -101,6 +103,12 @@ class CalibrationSession:
     def is_in_review(self) -> bool:
         """Whether a person has to decide."""
         return self.state is State.REVIEW and not self.is_validating
+
+    @property
+    def is_target_resting(self) -> bool:
+        """Whether a calibration target waits to be looked at, long enough for the eyes to have come to it."""
+        view = self.engine.view()
+        return view.state is State.SETTLE and self.source.now_ns() - view.since_ns >= (self.profile.rest_s + 0.3) * 1e9
 
     @property
     def is_ended(self) -> bool:
@@ -301,6 +309,11 @@ class CalibrationSession:
         )
         if self._store is not None:
             self._store.add(self.record)
+
+
+def calibrations_folder() -> Path:
+    """Where this user's calibrations lie."""
+    return data_folder() / "calibrations"
 
 
 def as_journal(record: CalibrationRecord) -> dict[str, object]:
