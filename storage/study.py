@@ -28,6 +28,7 @@ from storage.map_file import read_map, write_map
 from storage.mask_file import read_mask, write_mask
 from storage.mask_table import MaskVersion
 from storage.people_table import Annotator
+from storage.png_text import read_values
 from storage.study_settings_file import FILE_NAME, StudyFile, read_study_file, write_study_file
 
 CATALOG_FILE = "catalog.sqlite"
@@ -341,12 +342,23 @@ class Study:
             return found
         return list({(t.image_id, t.annotator, t.target): t for t in found}.values())
 
-    def save_maps(self, trial_id: str, maps: LabelMaps) -> None:
-        """Store the heatmap and the refined map of a trial with their parameters."""
+    def save_maps(self, trial_id: str, maps: LabelMaps, *, facts: Mapping[str, object] | None = None) -> None:
+        """Store the heatmap and the refined map of a trial with their parameters, and further facts beside them."""
         parameters: dict[str, object] = {"parameters": maps.parameters.as_json(), "warnings": list(maps.warnings)}
+        parameters["facts"] = dict(facts or {})
         heatmap, refined = self._map_paths(trial_id)
         write_map(heatmap, maps.heatmap, parameters)
         write_map(refined, maps.refined, parameters)
+
+    def maps_record(self, trial_id: str) -> dict[str, object] | None:
+        """How the maps of a trial were made ("parameters", "warnings", "facts"), without reading the maps; or None."""
+        heatmap, refined = self._map_paths(trial_id)
+        if not (heatmap.is_file() and refined.is_file()):
+            return None
+        try:
+            return read_values(refined)
+        except (OSError, SyntaxError, ValueError):
+            return None
 
     def maps(self, trial_id: str) -> LabelMaps | None:
         """The maps of a trial, None where none were made."""
