@@ -113,6 +113,16 @@ class AnnotateStage(QWidget):
         self.canvas.window_changed.connect(lambda _window: self._on_view_changed(self.canvas.view))
         self.canvas.painted.connect(self._on_painted)
 
+    @property
+    def image_id(self) -> str:
+        """The image that is looked at or was looked at last."""
+        return self._row().image_id
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether the image is on the screen and gaze is counted for it."""
+        return self.phase is Phase.LOOKING and self._trial_id not in ("", "pending")
+
     # opening and closing
 
     def open_on(self, screen: QScreen) -> None:
@@ -182,6 +192,8 @@ class AnnotateStage(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
+        # The stage is as large as its screen; what it holds never asks for more.
+        column.setSizeConstraint(QVBoxLayout.SizeConstraint.SetNoConstraint)
         column.addWidget(self._top)
         column.addWidget(self._middle, 1)
         column.addWidget(self._bottom)
@@ -517,13 +529,12 @@ class AnnotateStage(QWidget):
             self._on_tracker_lost()
             return
         self.session.poll()
-        is_looking = self.phase is Phase.LOOKING and self._trial_id not in ("", "pending")
-        if is_looking and self.session.seconds_without_eyes() >= AWAY_AFTER_S:
+        if self.is_recording and self.session.seconds_without_eyes() >= AWAY_AFTER_S:
             self._pause(tr("Are you there?"), tr("The tracker has not seen your eyes for two seconds."))
 
     def _on_tracker_lost(self) -> None:
         self._poll.stop()
-        if self.phase is Phase.LOOKING and self._trial_id not in ("", "pending"):
+        if self.is_recording:
             self._end_look(Outcome.TARGET)  # what there is, is kept
             return
         self._go_to(Phase.LOST)
@@ -535,7 +546,7 @@ class AnnotateStage(QWidget):
 
     def _on_view_changed(self, _view: ImageView | None) -> None:
         view = self.canvas.screen_view()
-        if self.phase is Phase.LOOKING and view is not None and self._trial_id not in ("", "pending"):
+        if self.is_recording and view is not None:
             window = self.canvas.grey_window
             payload = {"window": list(window) if window is not None else None, "inverted": self.canvas.is_inverted}
             self.session.change_view(view, payload=payload)

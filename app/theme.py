@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QIcon, QPainter, QPainterPath, QPalette, QPen, QPixmap, QPolygonF
@@ -73,6 +74,8 @@ def apply_theme(app: QApplication, text_scale: float = 1.0) -> None:
     sheet = (resources.files("resources") / "styles" / "dark.qss").read_text(encoding="utf-8")
     for name, value in vars(COLOURS).items():
         sheet = sheet.replace(f"@{name};", f"{value};").replace(f"@{name} ", f"{value} ")
+    icons = Path(str(resources.files("resources") / "icons"))
+    sheet = sheet.replace("@icons", icons.as_posix())
     app.setStyleSheet(_with_scaled_text(sheet, text_scale))
 
 

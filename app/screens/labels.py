@@ -1,0 +1,400 @@
+"""Scanpath and heatmap of any trial, with the study's label settings live on sliders."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QListWidget,
+    QListWidgetItem,
+    QScrollArea,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.background_task import Task
+from app.colour_maps import LEVEL_COLOURS, NAMES
+from app.context import Services
+from app.screen import Screen, screens
+from app.texts import tr
+from app.widgets.image_canvas import ImageCanvas
+from app.widgets.layers import Layer, OutlineLayer, PictureLayer, PointsLayer, ScanpathLayer
+from app.widgets.plain import EmptyState, button, label, line, row
+from app.widgets.viewer import PeekFilter, bind_view_actions
+from domain.labels import LabelMaps, LabelParameters
+from domain.study import Role
+from domain.trial import TrialRecord
+from processing.refiner import refiners
+from workflows.view_trial import TrialView, mean_dice, open_trial, raw_samples_on_image, trials_with_gaze
+
+REFERENCE_COLOUR = "#FFFFFF"
+SOURCES = {
+    "none": "Heatmap as it is",
+    "crf": "Dense CRF",
+    "grabcut": "GrabCut",
+    "random_walker": "Random walker",
+}
+MAX_LEVELS = 5
+_RENEW_AFTER_MS = 40
+
+
+@screens.register("labels")
+class LabelsScreen(Screen):
+    """What was looked at and what becomes of it."""
+
+    title: ClassVar[str] = "Labels"
+    icon: ClassVar[str] = "path"
+    order: ClassVar[int] = 60
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(services)
+        self._trials: list[TrialRecord] = []
+        self._view: TrialView | None = None
+        self._maps: LabelMaps | None = None
+        self._samples: NDArray[np.float64] = np.zeros((0, 2))
+        self._task: Task | None = None
+        self._parameters: LabelParameters = services.open_study.settings.labels
+        self.canvas = ImageCanvas()
+        self._renew = QTimer(self)
+        self._renew.setSingleShot(True)
+        self._renew.setInterval(_RENEW_AFTER_MS)
+        self._renew.timeout.connect(self._make_maps)
+        self._list = QListWidget()
+        self._list.setFixedWidth(210)
+        self._list.currentRowChanged.connect(self._open)
+        self._empty = EmptyState(
+            "path", tr("Nobody has looked at an image yet."), tr("Annotate"), lambda: services.navigate("annotate")
+        )
+        self._body = QWidget()
+        body = QHBoxLayout(self._body)
+        body.setContentsMargins(0, 0, 0, 0)
+        body.setSpacing(0)
+        body.addWidget(self._list)
+        middle = QVBoxLayout()
+        middle.setSpacing(0)
+        middle.addWidget(self.canvas, 1)
+        middle.addWidget(self._time_bar())
+        body.addLayout(middle, 1)
+        body.addWidget(self._panel())
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(self._body, 1)
+        whole.addWidget(self._empty, 1)
+        bind_view_actions(self, self.canvas, services.actions)
+        PeekFilter(self, self.canvas, services.actions)
+
+    def on_shown(self, **arguments: object) -> None:
+        self._trials = trials_with_gaze(self.services.open_study)
+        self._parameters = self.services.open_study.settings.labels
+        self._show_parameters()
+        is_masked = self.services.role is Role.ANNOTATOR
+        if is_masked:
+            self._trials = [trial for trial in self._trials if trial.annotator == self.services.annotator]
+        self._list.blockSignals(True)
+        self._list.clear()
+        for number, trial in enumerate(self._trials, start=1):
+            name = tr("Image {n}").format(n=number) if is_masked else trial.image_id
+            item = QListWidgetItem(f"{name}\n{trial.annotator} · {tr('{n} fixations').format(n=len(trial.fixations))}")
+            self._list.addItem(item)
+        self._list.blockSignals(False)
+        self._body.setVisible(bool(self._trials))
+        self._empty.setVisible(not self._trials)
+        wanted = arguments.get("image_id")
+        place = next((n for n, trial in enumerate(self._trials) if trial.image_id == wanted), 0)
+        if self._trials:
+            self._list.setCurrentRow(place)
+            self._open(place)
+        self.canvas.setFocus()
+
+    @property
+    def has_maps(self) -> bool:
+        """Whether the maps of the chosen trial are there."""
+        return self._maps is not None
+
+    def on_hidden(self) -> None:
+        self._stop()
+
+    # building
+
+    def _time_bar(self) -> QFrame:
+        bar = QFrame()
+        bar.setProperty("role", "rail")
+        bar.setFixedHeight(46)
+        self._time = QSlider(Qt.Orientation.Horizontal)
+        self._time.setAccessibleName(tr("Time within the look"))
+        self._time.valueChanged.connect(lambda _value: self._show_layers())
+        self._time_words = label("", "small")
+        self._time_words.setFixedWidth(150)
+        self._time_words.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        items = QHBoxLayout(bar)
+        items.setContentsMargins(18, 0, 18, 0)
+        items.addWidget(label(tr("Time"), "small"))
+        items.addWidget(self._time, 1)
+        items.addWidget(self._time_words)
+        return bar
+
+    def _panel(self) -> QScrollArea:
+        panel = QFrame()
+        panel.setProperty("role", "bar")
+        column = QVBoxLayout(panel)
+        column.setContentsMargins(18, 16, 18, 16)
+        column.setSpacing(8)
+        column.addWidget(label(tr("Shown"), "heading"))
+        self._shown: dict[str, QCheckBox] = {}
+        grid = QGridLayout()
+        for number, (name, words) in enumerate(
+            (
+                ("scanpath", tr("Scanpath")),
+                ("samples", tr("Raw samples")),
+                ("heatmap", tr("Heatmap")),
+                ("refined", tr("Refined map")),
+                ("levels", tr("Levels")),
+                ("reference", tr("Reference mask")),
+            )
+        ):
+            box = QCheckBox(words)
+            box.setChecked(name in ("scanpath", "levels", "reference"))
+            box.toggled.connect(lambda _on: self._show_layers())
+            self._shown[name] = box
+            grid.addWidget(box, number // 2, number % 2)
+        column.addLayout(grid)
+        self._colours = QComboBox()
+        self._colours.addItems(NAMES)
+        self._colours.setToolTip(tr("Colours of the maps"))
+        self._colours.setAccessibleName(tr("Colours of the maps"))
+        self._colours.currentIndexChanged.connect(lambda _index: self._show_layers())
+        column.addWidget(self._colours)
+        column.addWidget(line())
+        column.addWidget(label(tr("Label settings"), "heading"))
+        self._source = QComboBox()
+        for name in refiners.names():
+            self._source.addItem(tr(SOURCES.get(name, name)), name)
+        self._source.setAccessibleName(tr("Label source"))
+        self._source.currentIndexChanged.connect(self._on_source)
+        column.addWidget(self._source)
+        self._sigma_words = label("", "small")
+        self._sigma = QSlider(Qt.Orientation.Horizontal)
+        self._sigma.setRange(5, 160)
+        self._sigma.setAccessibleName(tr("Width of the Gaussian"))
+        self._sigma.valueChanged.connect(self._on_sigma)
+        column.addWidget(self._sigma_words)
+        column.addWidget(self._sigma)
+        self._level_rows: list[tuple[QWidget, QSlider]] = []
+        for number in range(MAX_LEVELS):
+            column.addWidget(self._level_row(number))
+        self._more = button(tr("Add a level"), self._add_level, role="quiet", icon_name="plus")
+        self._fewer = button(tr("Take one away"), self._drop_level, role="quiet", icon_name="close")
+        column.addLayout(row(self._more, self._fewer, None))
+        column.addWidget(line())
+        column.addWidget(label(tr("Agreement"), "heading"))
+        self._dice_words = label("", "", wraps=True)
+        column.addWidget(self._dice_words)
+        self._all_words = label("", "small", wraps=True)
+        self._compare = button(tr("Compare on all trials"), self._compare_all, icon_name="agreement")
+        column.addWidget(self._compare)
+        column.addWidget(self._all_words)
+        self._warnings = label("", "small", wraps=True)
+        self._warnings.setProperty("state", "warn")
+        column.addWidget(self._warnings)
+        column.addStretch(1)
+        self._use = button(tr("Use for this study"), self._use_for_study, role="primary", icon_name="check")
+        self._use.setVisible(self.services.role is Role.ADMIN)
+        column.addWidget(self._use)
+        scroll = QScrollArea()
+        scroll.setWidget(panel)
+        scroll.setWidgetResizable(True)
+        scroll.setFixedWidth(318)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        return scroll
+
+    def _level_row(self, number: int) -> QWidget:
+        holder = QWidget()
+        column = QVBoxLayout(holder)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        words = label("", "small")
+        words.setObjectName("words")
+        slider = QSlider(Qt.Orientation.Horizontal)
+        slider.setRange(1, 99)
+        slider.setAccessibleName(tr("Threshold of level {n}").format(n=number + 1))
+        slider.valueChanged.connect(lambda value: self._on_threshold(number, value))
+        column.addWidget(words)
+        column.addWidget(slider)
+        self._level_rows.append((holder, slider))
+        return holder
+
+    # settings
+
+    def _show_parameters(self) -> None:
+        parameters = self._parameters
+        widgets = [self._source, self._sigma, *(slider for _, slider in self._level_rows)]
+        for widget in widgets:
+            widget.blockSignals(True)
+        self._source.setCurrentIndex(max(0, self._source.findData(parameters.source)))
+        self._sigma.setValue(round(parameters.sigma))
+        unit = tr("px of 768") if parameters.heatmap_mode == "published" else tr("degrees")
+        self._sigma_words.setText(tr("σ {sigma:.0f} {unit}").format(sigma=parameters.sigma, unit=unit))
+        for number, (holder, slider) in enumerate(self._level_rows):
+            is_used = number < len(parameters.thresholds)
+            holder.setVisible(is_used)
+            if is_used:
+                threshold = parameters.thresholds[number]
+                slider.setValue(round(threshold * 100))
+                words = holder.findChild(QWidget, "words")
+                colour = LEVEL_COLOURS[number]
+                if words is not None:
+                    words.setProperty("text", tr("Level {n}: from {level:.2f}").format(n=number + 1, level=threshold))
+                    words.setStyleSheet(f"border-left: 4px solid {colour}; padding-left: 6px;")
+        for widget in widgets:
+            widget.blockSignals(False)
+        self._more.setEnabled(len(parameters.thresholds) < MAX_LEVELS)
+        self._fewer.setEnabled(len(parameters.thresholds) > 1)
+        self._use.setEnabled(parameters != self.services.open_study.settings.labels)
+
+    def _change(self, parameters: LabelParameters) -> None:
+        self._parameters = parameters
+        self._all_words.setText("")
+        self._show_parameters()
+        self._renew.start()
+
+    def _on_source(self, _index: int) -> None:
+        self._change(replace(self._parameters, source=str(self._source.currentData())))
+
+    def _on_sigma(self, value: int) -> None:
+        self._change(replace(self._parameters, sigma=float(value)))
+
+    def _on_threshold(self, number: int, value: int) -> None:
+        thresholds = list(self._parameters.thresholds)
+        thresholds[number] = value / 100
+        self._parameters = replace(self._parameters, thresholds=tuple(thresholds))
+        self._all_words.setText("")
+        self._show_parameters()
+        if self._maps is not None:  # levels alone need no new map
+            self._show_maps(replace(self._maps, parameters=self._parameters))
+
+    def _add_level(self) -> None:
+        lowest = min(self._parameters.thresholds)
+        self._change(replace(self._parameters, thresholds=(*self._parameters.thresholds, max(0.05, lowest - 0.1))))
+
+    def _drop_level(self) -> None:
+        self._change(replace(self._parameters, thresholds=self._parameters.thresholds[:-1]))
+
+    def _use_for_study(self) -> None:
+        study = self.services.open_study
+        study.update_settings(replace(study.settings, labels=self._parameters))
+        self._show_parameters()
+        self._all_words.setText(tr("New labels of this study are made like this from now on."))
+
+    # maps
+
+    def _open(self, place: int) -> None:
+        if not 0 <= place < len(self._trials):
+            return
+        record = self._trials[place]
+        self._stop()
+        self._view = open_trial(self.services.open_study, record)
+        self._maps = None
+        self._samples = np.zeros((0, 2))
+        self.canvas.set_pixels(self._view.pixels)
+        fixations = record.fixations
+        end_ms = float((fixations.start_ms + fixations.duration_ms).max()) if len(fixations) else 1.0
+        self._time.blockSignals(True)
+        self._time.setRange(0, round(end_ms))
+        self._time.setValue(round(end_ms))
+        self._time.blockSignals(False)
+        self._show_layers()
+        self._make_maps()
+        study = self.services.open_study
+        self.services.tasks.start(
+            "",
+            lambda _report, _cancel: (record.trial_id, raw_samples_on_image(study, record)),
+            on_done=self._on_samples,
+        )
+
+    def _on_samples(self, found: tuple[str, NDArray[np.float64]]) -> None:
+        if self._view is not None and found[0] == self._view.record.trial_id:
+            self._samples = found[1]
+            self._shown["samples"].setEnabled(len(self._samples) > 0)
+            self._show_layers()
+
+    def _make_maps(self) -> None:
+        view, parameters = self._view, self._parameters
+        if view is None:
+            return
+        self._stop()
+        self._task = self.services.tasks.start(
+            "",
+            lambda report, cancel: view.labelled(parameters, on_progress=report, cancel=cancel),
+            on_done=self._show_maps,
+        )
+
+    def _stop(self) -> None:
+        if self._task is not None and not self._task.is_over:
+            self._task.cancel()
+
+    def _show_maps(self, maps: LabelMaps) -> None:
+        if self._view is None or maps.parameters.thresholds != self._parameters.thresholds:
+            return
+        self._maps = maps
+        values = self._view.level_dice(maps)
+        if values:
+            lines = [tr("Level {n}: Dice {value:.3f}").format(n=n, value=v) for n, v in enumerate(values, start=1)]
+            self._dice_words.setText("\n".join(lines))
+        else:
+            self._dice_words.setText(tr("No reviewed mask to compare with."))
+        self._warnings.setText("\n".join(maps.warnings))
+        self._show_layers()
+
+    def _show_layers(self) -> None:
+        view, maps = self._view, self._maps
+        if view is None:
+            return
+        layers: dict[str, Layer] = {}
+        wanted = {name for name, box in self._shown.items() if box.isChecked()}
+        if maps is not None:
+            for name in ("heatmap", "refined"):
+                if name in wanted:
+                    layers[name] = PictureLayer.of_map(getattr(maps, name), self._colours.currentText())
+        if "reference" in wanted and view.reference is not None:
+            layers["reference"] = OutlineLayer(view.reference, REFERENCE_COLOUR, is_dashed=True)
+        if maps is not None and "levels" in wanted:
+            for number, level in enumerate(maps.levels):
+                layers[f"level {number}"] = OutlineLayer(level, LEVEL_COLOURS[number])
+        if "samples" in wanted and len(self._samples):
+            layers["samples"] = PointsLayer(self._samples)
+        if "scanpath" in wanted:
+            until = float(self._time.value())
+            layers["scanpath"] = ScanpathLayer(view.record.fixations, view.pixels.size, until_ms=until)
+        self.canvas.set_layers(layers)
+        self._time_words.setText(
+            tr("{now:.1f} of {total:.1f} s").format(now=self._time.value() / 1e3, total=self._time.maximum() / 1e3)
+        )
+
+    def _compare_all(self) -> None:
+        study, trials, parameters = self.services.open_study, list(self._trials), self._parameters
+        self._compare.setEnabled(False)
+        task = self.services.tasks.start(
+            tr("Comparing with reviewed masks"),
+            lambda report, cancel: mean_dice(study, trials, parameters, on_progress=report, cancel=cancel),
+            on_done=self._on_compared,
+        )
+        task.ended.connect(lambda: self._compare.setEnabled(True))
+
+    def _on_compared(self, found: tuple[list[float], int]) -> None:
+        values, n_images = found
+        if not values:
+            self._all_words.setText(tr("No trial has a reviewed or reference mask."))
+            return
+        dices = " · ".join(f"{value:.3f}" for value in values)
+        self._all_words.setText(tr("Mean Dice per level over {n} trials: {dices}").format(n=n_images, dices=dices))

@@ -1,0 +1,345 @@
+"""Training: one button, live curves, and the history of runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QPixmap
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QMessageBox,
+    QProgressBar,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+)
+
+from app.context import Services
+from app.screen import Screen, screens
+from app.texts import tr
+from app.widgets.curve_plot import CurvePlot
+from app.widgets.plain import button, card, label, page, row, set_state
+from domain.study import Role
+from training.messages import Event, RunState
+from training.supervisor import TrainingRun
+from workflows.train_model import runs_of, start_training
+from workflows.view_trial import trials_with_gaze
+
+POLL_MS = 150
+CLOSE_AFTER_S = 10.0
+PRESETS = {
+    "tiny": "Quick try: minutes, on any computer",
+    "best": "Best result: for a GPU",
+    "reference": "Reference: the published method",
+}
+STATE_WORDS = {state: state.value for state in RunState}
+
+
+@screens.register("train")
+class TrainScreen(Screen):
+    """Make a model of the study's labels."""
+
+    title: ClassVar[str] = "Train"
+    icon: ClassVar[str] = "train"
+    order: ClassVar[int] = 90
+    roles: ClassVar[frozenset[Role]] = frozenset({Role.ADMIN, Role.REVIEWER})
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(services)
+        self.run: TrainingRun | None = None
+        self._is_paused = False
+        self._is_stopping = False
+        self._previews: list[str] = []
+        column, _head = page(
+            self, tr("Train"), tr("A model learns from the labels of this study. Everything stays on this computer.")
+        )
+        body = QHBoxLayout()
+        body.setSpacing(18)
+        left = QVBoxLayout()
+        left.setSpacing(14)
+        left.addWidget(self._start_card())
+        left.addWidget(self._history_card(), 1)
+        right = QVBoxLayout()
+        right.setSpacing(14)
+        self.loss_plot = CurvePlot(tr("step"), tr("loss"))
+        self.dice_plot = CurvePlot(tr("step"), "Dice")
+        self.dice_plot.setYRange(0, 1)
+        right.addWidget(self.loss_plot, 3)
+        right.addWidget(self.dice_plot, 2)
+        right.addLayout(self._preview_row())
+        body.addLayout(left, 0)
+        body.addLayout(right, 1)
+        column.addLayout(body, 1)
+        self._timer = QTimer(self)
+        self._timer.setInterval(POLL_MS)
+        self._timer.timeout.connect(self._poll)
+
+    def on_shown(self, **arguments: object) -> None:
+        self._show_data()
+        self._show_history()
+
+    def close_screen(self) -> None:
+        self._timer.stop()
+        if self.run is not None and self.run.is_alive:
+            self.run.stop()  # a stopped run has its checkpoint and can be resumed
+            try:
+                self.run.wait(CLOSE_AFTER_S)
+            except TimeoutError:
+                self.run.kill()
+
+    # building
+
+    def _start_card(self) -> QFrame:
+        frame, column = card(spacing=10)
+        frame.setFixedWidth(430)
+        column.addWidget(label(tr("New run"), "heading"))
+        self._data_words = label("", "muted", wraps=True)
+        column.addWidget(self._data_words)
+        self._preset = QComboBox()
+        for name, words in PRESETS.items():
+            self._preset.addItem(tr(words), name)
+        self._preset.setAccessibleName(tr("Kind of training"))
+        column.addWidget(self._preset)
+        self.start_button = button(tr("Train"), self.start, role="primary", icon_name="play")
+        self._pause_button = button(tr("Pause"), self.pause, icon_name="pause")
+        self._stop_button = button(tr("Stop"), self._ask_to_stop, icon_name="stop")
+        column.addLayout(row(self.start_button, self._pause_button, self._stop_button, None))
+        self._state = label(tr("Nothing is being trained."), "", wraps=True)
+        column.addWidget(self._state)
+        self._bar = QProgressBar()
+        self._bar.setRange(0, 1)
+        self._bar.setValue(0)
+        column.addWidget(self._bar)
+        facts = QGridLayout()
+        facts.setHorizontalSpacing(18)
+        self._facts: dict[str, QLabel] = {}
+        for number, (name, words) in enumerate(
+            (("speed", tr("Speed")), ("eta", tr("Time left")), ("memory", tr("Memory")), ("dice", "Dice"))
+        ):
+            facts.addWidget(label(words, "small"), 0, number)
+            self._facts[name] = label("–")
+            facts.addWidget(self._facts[name], 1, number)
+        column.addLayout(facts)
+        self._note = label("", "small", wraps=True)
+        self._note.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        column.addWidget(self._note)
+        return frame
+
+    def _history_card(self) -> QFrame:
+        frame, column = card(spacing=8)
+        frame.setFixedWidth(430)
+        column.addWidget(label(tr("Runs"), "heading"))
+        self._history = QTableWidget(0, 4)
+        self._history.setHorizontalHeaderLabels([tr("Run"), tr("State"), tr("Steps"), "Dice"])
+        self._history.verticalHeader().setVisible(False)
+        self._history.setShowGrid(False)
+        self._history.setTabKeyNavigation(False)
+        self._history.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self._history.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        header = self._history.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        header.setHighlightSections(False)
+        column.addWidget(self._history)
+        return frame
+
+    def _preview_row(self) -> QHBoxLayout:
+        line = QHBoxLayout()
+        line.setSpacing(10)
+        self._preview_labels = []
+        for _ in range(4):
+            picture = QLabel()
+            picture.setFixedHeight(130)
+            picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            picture.hide()
+            line.addWidget(picture, 1)
+            self._preview_labels.append(picture)
+        return line
+
+    # what the user does
+
+    def start(self) -> None:
+        """Freeze the study and train on it."""
+        study, preset_name = self.services.open_study, str(self._preset.currentData())
+        self.start_button.setEnabled(False)
+        self._say(tr("Taking a snapshot of the study…"), "")
+        self._note.setText("")
+        self.loss_plot.clear_curves()
+        self.dice_plot.clear_curves()
+        self.services.tasks.start(
+            tr("Preparing the training"),
+            lambda report, cancel: start_training(study, preset_name=preset_name, on_progress=report, cancel=cancel),
+            on_done=self._on_started,
+            on_failed=self._on_refused,
+        )
+
+    def pause(self) -> None:
+        """Give the machine back for a while, or go on."""
+        if self.run is not None:
+            (self.run.resume if self._is_paused else self.run.pause)()
+
+    def stop(self) -> None:
+        """Stop at the next step; the run can be resumed later."""
+        if self.run is not None:
+            self._is_stopping = True
+            self._say(tr("Stopping…"), "warn")
+            self.run.stop()
+
+    def _ask_to_stop(self) -> None:
+        box = QMessageBox(
+            QMessageBox.Icon.Question,
+            tr("Sightline"),
+            tr("Stop this training?"),
+            QMessageBox.StandardButton.NoButton,
+            self,
+        )
+        box.setInformativeText(tr("What was learnt so far is kept; the run can be resumed."))
+        stops = box.addButton(tr("Stop"), QMessageBox.ButtonRole.DestructiveRole)
+        stays = box.addButton(tr("Go on training"), QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(stays)
+        stops.clicked.connect(self.stop)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.open()
+
+    # what the run says
+
+    def _on_started(self, run: TrainingRun) -> None:
+        self.run = run
+        self._is_paused = self._is_stopping = False
+        self._note.setText(tr("The same from the command line: {line}").format(line=run.command_line))
+        self._timer.start()
+        self._show_buttons()
+        self._show_history()
+
+    def _on_refused(self, error: BaseException) -> None:
+        self._say(tr("This study cannot be trained yet."), "warn")
+        self._show_buttons()
+        self.services.show_error(error)
+
+    def _poll(self) -> None:
+        if self.run is None:
+            return
+        for event in self.run.poll():
+            self._take(event)
+        self.loss_plot.refresh()
+        self.dice_plot.refresh()
+        if not self.run.is_alive:
+            for event in self.run.poll():
+                self._take(event)
+            self._timer.stop()
+            self.run = None
+            self._show_buttons()
+            self._show_history()
+
+    def _take(self, event: Event) -> None:
+        handler = getattr(self, f"_on_{event.get('event')}", None)
+        if handler is not None:
+            handler(event)
+
+    def _on_state(self, event: Event) -> None:
+        state = RunState(str(event["state"]))
+        self._is_paused = state is RunState.PAUSED
+        look = {RunState.DONE: "good", RunState.FAILED: "bad", RunState.STOPPED: "warn", RunState.PAUSED: "warn"}
+        self._say(tr(STATE_WORDS[state]).capitalize(), look.get(state, ""))
+        self._show_buttons()
+
+    def _on_progress(self, event: Event) -> None:
+        self._bar.setRange(0, int(event.get("total") or 0))
+        self._bar.setValue(int(event.get("done") or 0))
+
+    def _on_estimate(self, event: Event) -> None:
+        self._note.setText(str(event.get("text", "")))
+
+    def _on_finding(self, event: Event) -> None:
+        self._note.setText(f"{event.get('message', '')} {event.get('hint', '')}".strip())
+
+    def _on_step(self, event: Event) -> None:
+        step, total = int(event["step"]), int(event["total"])
+        self._bar.setRange(0, total)
+        self._bar.setValue(step)
+        self._say(tr("Training: step {step} of {total}").format(step=step, total=total), "")
+        self.loss_plot.add(tr("loss"), step, _number(event, "loss"))
+        for name, value in event.items():
+            if name.startswith("level_") and isinstance(value, (int, float)):
+                self.loss_plot.add(tr("level {n}").format(n=name.removeprefix("level_")), step, float(value))
+        self._facts["speed"].setText(tr("{n:.1f} it/s").format(n=_number(event, "it_per_s")))
+        self._facts["eta"].setText(_duration(_number(event, "eta_s")))
+        memory = _number(event, "memory_bytes")
+        self._facts["memory"].setText(f"{memory / 1e9:.1f} GB" if memory > 0 else "–")
+
+    def _on_evaluation(self, event: Event) -> None:
+        step, dice = int(event["step"]), _number(event, "dice")
+        self.dice_plot.add(str(event.get("split", "val")), step, dice)
+        self._facts["dice"].setText(f"{dice:.3f}")
+
+    def _on_preview(self, event: Event) -> None:
+        folder = self.run.folder.folder if self.run is not None else Path()
+        for holder, name in zip(self._preview_labels, list(event.get("files") or [])[:4], strict=False):
+            picture = QPixmap(str(folder / str(name)))
+            if not picture.isNull():
+                holder.show()
+                holder.setPixmap(picture.scaledToHeight(130, Qt.TransformationMode.SmoothTransformation))
+
+    def _on_failed(self, event: Event) -> None:
+        self._say(tr("Failed: {reason}").format(reason=event.get("reason", "")), "bad")
+        self._note.setText(str(event.get("hint", "")))
+
+    def _on_done(self, event: Event) -> None:
+        self._bar.setRange(0, 1)
+        self._bar.setValue(1)
+        self._say(tr("Done. The model is ready."), "good")
+
+    def _on_stopped(self, event: Event) -> None:
+        self._say(tr("Stopped at step {step}; it can be resumed.").format(step=event.get("step", 0)), "warn")
+
+    # inside
+
+    def _say(self, words: str, state: str) -> None:
+        self._state.setText(words)
+        set_state(self._state, state)
+
+    def _show_data(self) -> None:
+        study = self.services.open_study
+        n_labelled = len({trial.image_id for trial in trials_with_gaze(study)})
+        n_images = len(study.images())
+        words = tr("{n} of {total} images have gaze labels.").format(n=n_labelled, total=n_images)
+        if study.settings.is_simulated:
+            words += " " + tr("The gaze of this study is simulated.")
+        self._data_words.setText(words)
+        self._show_buttons()
+
+    def _show_buttons(self) -> None:
+        is_running = self.run is not None and self.run.is_alive
+        self.start_button.setEnabled(not is_running)
+        self._preset.setEnabled(not is_running)
+        self._pause_button.setEnabled(is_running)
+        self._pause_button.setText(tr("Go on") if self._is_paused else tr("Pause"))
+        self._stop_button.setEnabled(is_running and not self._is_stopping)
+
+    def _show_history(self) -> None:
+        runs = runs_of(self.services.open_study)
+        self._history.setRowCount(len(runs))
+        for line, run in enumerate(runs):
+            dice = f"{run.dice:.3f}" if run.dice is not None else "–"
+            for place, text in enumerate((run.name, tr(run.state.value), f"{run.step} / {run.total}", dice)):
+                self._history.setItem(line, place, QTableWidgetItem(text))
+
+
+def _number(event: dict[str, Any], name: str) -> float:
+    value = event.get(name)
+    return float(value) if isinstance(value, (int, float)) else float("nan")
+
+
+def _duration(seconds: float) -> str:
+    if seconds != seconds:
+        return "–"
+    if seconds < 90:
+        return tr("{n:.0f} s").format(n=seconds)
+    return tr("{n:.0f} min").format(n=seconds / 60)
