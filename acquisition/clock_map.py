@@ -59,6 +59,32 @@ def fit_line(request_us: ArrayLike, device_us: ArrayLike, response_us: ArrayLike
     return ClockLine(at_us, (at_us + reference) * 1000 + round(intercept * 1000), slope * 1e6)
 
 
+class ArrivalProbes:
+    """Clock probes for trackers that cannot be asked for their time: the quickest sample of each second.
+
+    The delay on the way is unknown and stays in the result; its variation does not.
+    """
+
+    EVERY_US = 1_000_000
+
+    def __init__(self) -> None:
+        self._since_us = 0
+        self._best: tuple[int, int, int] | None = None
+
+    def add(self, device_us: int, arrival_us: int) -> tuple[int, int] | None:
+        """Take a sample's stamp and arrival; gives (device_us, arrival_us) of the quickest once a second."""
+        delay = arrival_us - device_us
+        if self._best is None:
+            self._since_us = arrival_us
+        if self._best is None or delay < self._best[0]:
+            self._best = (delay, device_us, arrival_us)
+        if arrival_us - self._since_us < self.EVERY_US:
+            return None
+        _, device, arrival = self._best
+        self._best = None
+        return device, arrival
+
+
 class LiveClockMap:
     """The line as it is known now; forgets probes older than a minute. Output never falls."""
 

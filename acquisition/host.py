@@ -13,6 +13,7 @@ import threading
 import time
 import uuid
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError  # not the builtin before Python 3.11
 from dataclasses import dataclass, field
@@ -50,13 +51,17 @@ class HostEvent:
 
 
 class TrackerHost:
-    """One open tracker in a process of its own. Calls that ask the device wait; those for each frame do not."""
+    """One open tracker in a process of its own. Calls that ask the device wait; those for each frame do not.
+
+    python: another interpreter for the host ("" = this one). packages: folders with packages for its driver.
+    """
 
     def __init__(
         self,
         settings: TrackerSettings,
         *,
         python: str = "",
+        packages: Sequence[Path] = (),
         warn_bytes: int = 5 << 30,
         stop_bytes: int = 1 << 30,
     ) -> None:
@@ -64,6 +69,7 @@ class TrackerHost:
         self.info = TrackerInfo(settings.driver)
         self.pid = 0
         self._python = python or sys.executable
+        self._packages = [Path(folder).resolve() for folder in packages]
         self._limits = {"warn_bytes": warn_bytes, "stop_bytes": stop_bytes}
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: MessagePipe | None = None
@@ -87,7 +93,8 @@ class TrackerHost:
         if not is_own_interpreter(self._python):
             self._staged = staged_source()
         source = self._staged or ROOT
-        environment = {**os.environ, "PYTHONPATH": str(source)}
+        path = os.pathsep.join(str(folder) for folder in (source, *self._packages))
+        environment = {**os.environ, "PYTHONPATH": path}
         environment.setdefault("OMP_NUM_THREADS", "1")
         environment.setdefault("OPENBLAS_NUM_THREADS", "1")
         try:

@@ -36,6 +36,8 @@ class HostProcess:
         self._pipe = pipe
         self._inbox: queue.Queue[tuple[Values, bytes] | None] = queue.Queue()
         self._slow: queue.Queue[tuple[Values, bytes] | None] = queue.Queue()
+        self._outbox: queue.Queue[tuple[Values, bytes] | None] = queue.Queue()
+        self._sender = threading.Thread(target=self._send_loop, name="control-send", daemon=True)
         self._ring: Ring | None = None
         self._recorder: Recorder | None = None
         self._tracker: Tracker | None = None
@@ -68,6 +70,7 @@ class HostProcess:
 
     def run(self) -> None:
         """Serve until the other side is gone."""
+        self._sender.start()
         for target, name in ((self._read_loop, "control-read"), (self._slow_loop, "control-slow")):
             threading.Thread(target=target, name=name, daemon=True).start()
         try:
@@ -76,6 +79,8 @@ class HostProcess:
                 if values["do"] == "close":
                     self._finish()
                     self._answer(values, {})
+                    self._outbox.put(None)
+                    self._sender.join(timeout=5.0)
                     return
                 if values["do"] in self._patient:
                     self._slow.put(message)
@@ -113,10 +118,16 @@ class HostProcess:
             self._send({"event": "command_failed", "payload": {"do": values.get("do"), **reply["error"]}})
 
     def _send(self, values: Values, blob: bytes = b"") -> None:
-        try:
-            self._pipe.send(values, blob)
-        except (OSError, ValueError):
-            log.info("the application is gone")
+        """Never waits: an application that does not read must not stop a tracker's callback."""
+        self._outbox.put((values, blob))
+
+    def _send_loop(self) -> None:
+        while (message := self._outbox.get()) is not None:
+            try:
+                self._pipe.send(*message)
+            except (OSError, ValueError):
+                log.info("the application is gone")
+                return
 
     def _on_event(self, kind: str, payload: Mapping[str, Any]) -> None:
         if self._connection is not None:

@@ -1,0 +1,70 @@
+"""One gaze sample packed into 128 bytes, for drivers that get them one by one."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+import numpy as np
+
+from domain.gaze import SAMPLE_RECORD
+
+_LAYOUT = struct.Struct("<4q4f6f6f2f2f8B2I")
+_NAN = float("nan")
+
+
+class SampleRow:
+    """A row of `SAMPLE_RECORD` that is filled again for each sample; `row` is what the sink takes."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray(_LAYOUT.size)
+        self.row = np.frombuffer(self._bytes, SAMPLE_RECORD)
+
+    def pack(
+        self,
+        device_us: int,
+        system_us: int,
+        left_norm: Sequence[float],
+        right_norm: Sequence[float],
+        left_mm: Sequence[float],
+        right_mm: Sequence[float],
+        left_origin_mm: Sequence[float],
+        right_origin_mm: Sequence[float],
+        left_pupil_mm: float,
+        right_pupil_mm: float,
+        left_gaze_valid: int,
+        right_gaze_valid: int,
+        left_origin_valid: int,
+        right_origin_valid: int,
+        left_pupil_valid: int,
+        right_pupil_valid: int,
+    ) -> None:
+        """Fill the row; seq, time and segment are the host's. Positional, because it runs for each sample."""
+        _LAYOUT.pack_into(
+            self._bytes,
+            0,
+            0,
+            0,
+            device_us,
+            system_us,
+            *left_norm,
+            *right_norm,
+            *left_mm,
+            *right_mm,
+            *left_origin_mm,
+            *right_origin_mm,
+            left_pupil_mm,
+            right_pupil_mm,
+            _NAN,
+            _NAN,
+            bool(left_gaze_valid),
+            bool(right_gaze_valid),
+            bool(left_origin_valid),
+            bool(right_origin_valid),
+            bool(left_pupil_valid),
+            bool(right_pupil_valid),
+            0,
+            0,
+            0,
+            0,
+        )
