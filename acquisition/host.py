@@ -261,9 +261,9 @@ class TrackerHost:
         """Compute and apply; the result as `Tracker.compute_calibration` gives it, and the blob."""
         return self.ask("compute_calibration", {})
 
-    def leave_calibration(self) -> None:
-        """End calibration mode."""
-        self.ask("leave_calibration", {})
+    def leave_calibration(self, *, force: bool = False) -> None:
+        """End calibration mode; by force it does not wait for what is still being collected."""
+        self.ask("leave_calibration", {"force": force})
 
     def calibration_data(self) -> bytes:
         """The calibration in force."""

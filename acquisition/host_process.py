@@ -82,7 +82,11 @@ class HostProcess:
                     self._outbox.put(None)
                     self._sender.join(timeout=5.0)
                     return
-                if values["do"] in self._patient:
+                if values.get("force"):
+                    # Leaving calibration must not wait behind a collect that hangs.
+                    forced = threading.Thread(target=self._serve, args=(*message, self._patient), daemon=True)
+                    forced.start()
+                elif values["do"] in self._patient:
                     self._slow.put(message)
                 else:
                     self._serve(values, blob, self._quick)

@@ -80,7 +80,7 @@ class Recorder:
         if n == 0:
             return
         while not self._probes.empty():
-            self._map.add_probe(*self._probes.get_nowait())
+            self._take_probe(*self._probes.get_nowait())
         device_us = rows["device_us"]
         if n == 1:
             self._split_at_jump(int(device_us[0]))
@@ -96,9 +96,20 @@ class Recorder:
         if self._map.line is not None:
             is_future = int(self._map.line.time_ns(device_us)) > self.ring.clock.now_ns() + JUMP_NS
         if device_us < self._last_device_us or is_future:
-            self._map.reset()
-            self._segment += 1
-            self.notify("clock_jump", {"from_us": self._last_device_us, "to_us": device_us, "segment": self._segment})
+            self._begin_segment_at_jump(device_us)
+
+    def _take_probe(self, request_us: int, device_us: int, response_us: int) -> None:
+        line = self._map.line
+        expected_us = int(line.time_ns(device_us)) // 1000 if line is not None else request_us
+        if not request_us - JUMP_NS // 1000 <= expected_us <= response_us + JUMP_NS // 1000:
+            self._begin_segment_at_jump(device_us)
+            self._last_device_us = -(1 << 62)
+        self._map.add_probe(request_us, device_us, response_us)
+
+    def _begin_segment_at_jump(self, device_us: int) -> None:
+        self._map.reset()
+        self._segment += 1
+        self.notify("clock_jump", {"from_us": self._last_device_us, "to_us": device_us, "segment": self._segment})
 
     def _put(self, rows: NDArray[np.void]) -> None:
         n = len(rows)

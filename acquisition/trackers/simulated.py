@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import threading
 import time
 from collections.abc import Mapping
@@ -177,7 +178,11 @@ class SimulatedTracker(Tracker):
         is_stepped = self.settings.speed == 0
         due = int((now_ns - self._began_ns) * self._rate_hz / 1e9) + 1
         while self._n_out < due:
+            while self._faults and self._faults[0]["at_s"] * self._rate_hz <= self._n_out:
+                self._begin_fault(self._faults.pop(0), self.clock.now_ns(), sink)
             n = min(due - self._n_out, CHUNK_ROWS)
+            if self._faults:  # no chunk reaches over the moment of a fault
+                n = min(n, max(1, math.ceil(self._faults[0]["at_s"] * self._rate_hz) - self._n_out))
             if is_stepped:
                 sink.wait_for_room(n)
                 chunk_end_ns = self._began_ns + int((self._n_out + n - 1) * 1e9 / self._rate_hz)
@@ -203,9 +208,6 @@ class SimulatedTracker(Tracker):
         rows["device_us"] += self._stamp_shift_us
         rows["system_us"] = times_ns // 1000
         self._probe(int(times_ns[-1]), int(rows["device_us"][-1]), sink)
-        last_s = (times_ns[-1] - self._began_ns) / 1e9
-        while self._faults and self._faults[0]["at_s"] <= last_s:
-            self._begin_fault(self._faults.pop(0), int(times_ns[-1]), sink)
         rows = rows[times_ns >= max(self._away_until_ns, self._silent_until_ns)]
         if len(rows):
             sink.samples(rows)
