@@ -13,7 +13,21 @@ import numpy as np
 
 from processing.compiled import compiled
 from processing.event import Event, EventKind
-from processing.gaze_table import BREAK, CHOSEN, LABEL, NORM, ORIGIN, POINT, PUPIL, SPEED, TIME, VALID, GazeTable, Table
+from processing.gaze_table import (
+    BREAK,
+    CHOSEN,
+    LABEL,
+    NEW_EVENT,
+    NORM,
+    ORIGIN,
+    POINT,
+    PUPIL,
+    SPEED,
+    TIME,
+    VALID,
+    GazeTable,
+    Table,
+)
 
 # Columns of a run.
 KIND, FIRST, LAST, T_FIRST, T_LAST, ONSET, OFFSET, N_GAZE, MEAN, SQUARES, N_PUPIL, PUPIL_SUM, PEAK, AFTER_BREAK = (
@@ -193,7 +207,10 @@ def _collect(
     n_closed = 0
     for i in range(begin, end):
         label, now, broke = rows[i, LABEL], rows[i, TIME], rows[i, BREAK] == 1.0
-        if opened[KIND] != label or broke:
+        is_new = label >= NEW_EVENT
+        if is_new:
+            label -= NEW_EVENT
+        if opened[KIND] != label or broke or is_new:
             onset = now - half_ns
             if opened[KIND] >= 0.0:
                 if n_closed == len(closed):

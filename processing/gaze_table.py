@@ -31,7 +31,13 @@ CHOSEN = 22
 SMOOTH_NORM, SMOOTH_POINT = 32, 34
 # What a detector writes: speed (degrees per second, NaN where there is none), and the kind of movement.
 SPEED, LABEL = 37, 38
-N_COLUMNS = 39
+NEW_EVENT = 10.0
+"""Added to a label: this row begins an event of its own, even where the one before is of the same kind."""
+
+# Direction of the chosen gaze before noise reduction, degrees from straight ahead; then room for detectors.
+AZIMUTH, ELEVATION = 39, 40
+OWN = 41
+N_COLUMNS = 46
 
 # Slots of the state.
 FILLED, SELECTED, SMOOTHED, LAST_VALID, OFFSET, HAS_OFFSET = 0, 2, 3, 4, 6, 14
@@ -296,31 +302,42 @@ def _fill_gaps(rows: Table, n: int, state: Table, eye: int, max_gap_ns: float, i
 
 @compiled
 def _choose_eyes(rows: Table, n: int, state: Table, eyes: int) -> None:
-    left, right = EYE
     for i in range(int(state[SELECTED]), n):
-        has_left, has_right = rows[i, left + VALID] > 0.0, rows[i, right + VALID] > 0.0
-        rows[i, CHOSEN + VALID] = 0.0
-        rows[i, CHOSEN + PUPIL] = _pupil(rows[i, left + PUPIL], rows[i, right + PUPIL], eyes)
-        if eyes == 2 or eyes == 3:
-            c = left if eyes == 2 else right
-            if rows[i, c + VALID] > 0.0:
-                rows[i, CHOSEN + VALID] = 1.0
-                for k in range(N_OFFSET):
-                    rows[i, CHOSEN + NORM + k] = rows[i, c + NORM + k]
-            continue
-        if has_left and has_right:
-            rows[i, CHOSEN + VALID] = 1.0
-            for k in range(N_OFFSET):
-                rows[i, CHOSEN + NORM + k] = 0.5 * (rows[i, left + NORM + k] + rows[i, right + NORM + k])
-                state[OFFSET + k] = rows[i, right + NORM + k] - rows[i, left + NORM + k]
-            state[HAS_OFFSET] = 1.0
-        elif eyes == 0 and (has_left or has_right):
-            # The missing eye is taken to be where it last was beside the other one (98.5 to 99.75 % agreement).
-            c, sign = (left, 0.5) if has_left else (right, -0.5)
-            rows[i, CHOSEN + VALID] = 1.0
-            for k in range(N_OFFSET):
-                rows[i, CHOSEN + NORM + k] = rows[i, c + NORM + k] + sign * state[HAS_OFFSET] * state[OFFSET + k]
+        _choose(rows, i, state, eyes)
+        if rows[i, CHOSEN + VALID] > 0.0:
+            ahead = abs(rows[i, CHOSEN + POINT + 2] - rows[i, CHOSEN + ORIGIN + 2])
+            across = rows[i, CHOSEN + POINT] - rows[i, CHOSEN + ORIGIN]
+            down = rows[i, CHOSEN + POINT + 1] - rows[i, CHOSEN + ORIGIN + 1]
+            rows[i, AZIMUTH] = np.degrees(np.arctan2(across, ahead))
+            rows[i, ELEVATION] = np.degrees(np.arctan2(down, ahead))
     state[SELECTED] = max(n, int(state[SELECTED]))
+
+
+@compiled
+def _choose(rows: Table, i: int, state: Table, eyes: int) -> None:
+    """The gaze of one row from that of its eyes."""
+    left, right = EYE
+    has_left, has_right = rows[i, left + VALID] > 0.0, rows[i, right + VALID] > 0.0
+    rows[i, CHOSEN + VALID] = 0.0
+    rows[i, CHOSEN + PUPIL] = _pupil(rows[i, left + PUPIL], rows[i, right + PUPIL], eyes)
+    if eyes == 2 or eyes == 3:
+        c = left if eyes == 2 else right
+        if rows[i, c + VALID] > 0.0:
+            rows[i, CHOSEN + VALID] = 1.0
+            for k in range(N_OFFSET):
+                rows[i, CHOSEN + NORM + k] = rows[i, c + NORM + k]
+    elif has_left and has_right:
+        rows[i, CHOSEN + VALID] = 1.0
+        for k in range(N_OFFSET):
+            rows[i, CHOSEN + NORM + k] = 0.5 * (rows[i, left + NORM + k] + rows[i, right + NORM + k])
+            state[OFFSET + k] = rows[i, right + NORM + k] - rows[i, left + NORM + k]
+        state[HAS_OFFSET] = 1.0
+    elif eyes == 0 and (has_left or has_right):
+        # The missing eye is taken to be where it last was beside the other one (98.5 to 99.75 % agreement).
+        c, sign = (left, 0.5) if has_left else (right, -0.5)
+        rows[i, CHOSEN + VALID] = 1.0
+        for k in range(N_OFFSET):
+            rows[i, CHOSEN + NORM + k] = rows[i, c + NORM + k] + sign * state[HAS_OFFSET] * state[OFFSET + k]
 
 
 @compiled

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from processing.detector import detect, stream
-from processing.detectors.ivt import IvtParameters, window_samples
+from processing.detectors.ivt import IvtParameters
 from processing.event import EventKind
 from processing.gaze_table import GazeCleaning
+from processing.velocity import window_samples
 
 
 def load(name):

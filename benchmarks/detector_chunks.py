@@ -1,0 +1,64 @@
+"""Recorded against live: the same samples in any chunks give the same events. Random cases by hypothesis.
+
+    python -m benchmarks.detector_chunks [--quick]
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import time
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+
+from benchmarks.figure_table import FigureTable
+from domain.display import Display
+from processing.detector import detect, detectors, stream
+
+DISPLAY = Display(size_px=(1920, 1080), size_mm=(531.0, 299.0), distance_mm=650.0)
+
+
+def load_cases():
+    """The generator that the tests use too."""
+    path = Path(__file__).parents[1] / "tests" / "unit" / "processing" / "gaze_cases.py"
+    spec = importlib.util.spec_from_file_location("gaze_cases", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def count_differences(name: str, n_cases: int) -> tuple[int, int]:
+    """(cases run, cases with any difference) for one detector."""
+    cases = load_cases()
+    seen = [0, 0]
+
+    @settings(max_examples=n_cases, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(case=cases.gaze_cases())
+    def compare(case):
+        samples, cuts = case
+        whole = list(detect(name, samples, DISPLAY).events)
+        in_chunks = cases.events_in_chunks(stream(name, DISPLAY), samples, cuts)
+        seen[0] += 1
+        seen[1] += bool(cases.differences(in_chunks, whole))
+
+    compare()
+    return seen[0], seen[1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="200 cases per detector instead of 10 000")
+    n_cases = 200 if parser.parse_args().quick else 10_000
+    table = FigureTable("Recorded against live, 60-1200 Hz, gaps and jitter")
+    for name in detectors.names():
+        started_s = time.perf_counter()
+        n_run, n_different = count_differences(name, n_cases)
+        seconds = time.perf_counter() - started_s
+        note = f"{n_run} cases, {seconds:.0f} s"
+        table.add(f"{name}: cases with a difference", n_different, target="0", is_reached=n_different == 0, note=note)
+    table.show()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Chooses between I-VT and the step filter by the noise it measures, second by second."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from domain.display import Display
+from processing.detector import detectors
+from processing.event_runs import EventRules
+from processing.gaze_table import LABEL, OWN, GazeCleaning, GazeTable
+from processing.noise_meter import NoiseMeter
+from processing.step_filter import StepClassifier, StepRules
+from processing.table_stream import TableStream
+from processing.velocity import VelocityClassifier, window_samples
+
+STEP_LABEL = OWN + 4
+MEDIAN_3_SD = 0.67
+"""Standard deviation of the median of three normal values, in units of theirs."""
+
+
+@dataclass(frozen=True)
+class AutoParameters:
+    """I-VT where the noise of its velocity stays below `gate` times its threshold, the step filter elsewhere."""
+
+    cleaning: GazeCleaning = field(default_factory=GazeCleaning)
+    rules: EventRules = field(default_factory=EventRules)
+    steps: StepRules = field(default_factory=StepRules)
+    window_ms: float = 20.0
+    threshold_deg_s: float = 30.0
+    gate: float = 0.35
+
+
+class AutoClassifier:
+    """Labels of whichever method suits the noise of each second."""
+
+    def __init__(self, parameters: AutoParameters) -> None:
+        self._parameters = parameters
+        self._velocity = VelocityClassifier(parameters.window_ms, parameters.threshold_deg_s, LABEL)
+        self._step = StepClassifier(parameters.steps, STEP_LABEL)
+        self._noise = NoiseMeter()
+        self._done = 0
+
+    def advance(self, table: GazeTable, *, is_final: bool) -> int:
+        """Label the rows for which both methods, and the noise, are known."""
+        n = min(
+            self._velocity.advance(table, is_final=is_final),
+            self._step.advance(table, is_final=is_final),
+        )
+        while self._done < n:
+            found = self._noise.stretch(table, self._done, is_final=is_final)
+            if found is None:
+                break
+            noise_deg, end = found
+            end = min(end, n)
+            if (
+                self._velocity_noise(noise_deg, table.interval_ns)
+                >= self._parameters.gate * self._parameters.threshold_deg_s
+            ):
+                table.rows[self._done : end, LABEL] = table.rows[self._done : end, STEP_LABEL]
+            self._done = end
+        return self._done
+
+    def n_behind(self, table: GazeTable) -> int:
+        """As many as either method."""
+        return max(self._velocity.n_behind(table), self._step.n_behind(table))
+
+    def forget(self, n_rows: int) -> None:
+        """Follow the table."""
+        self._velocity.forget(n_rows)
+        self._step.forget(n_rows)
+        self._done -= n_rows
+
+    def _velocity_noise(self, noise_deg: float, interval_ns: float) -> float:
+        """Standard deviation per axis of I-VT's velocity, degrees per second."""
+        if interval_ns <= 0:
+            return 0.0
+        span_s = (window_samples(self._parameters.window_ms, interval_ns) - 1) * interval_ns / 1e9
+        smoothed = MEDIAN_3_SD if self._parameters.cleaning.noise != "none" else 1.0
+        return math.sqrt(2.0) * noise_deg * smoothed / span_s
+
+
+@detectors.register("auto")
+class Auto:
+    """Tobii's I-VT on a good signal, the step filter on a noisy one."""
+
+    parameters_type = AutoParameters
+    presets = {"default": AutoParameters()}  # noqa: RUF012 - constant table, read only
+
+    @staticmethod
+    def stream(display: Display, parameters: AutoParameters) -> TableStream:
+        """A detector for one run of samples."""
+        return TableStream(display, parameters.cleaning, parameters.rules, AutoClassifier(parameters))
