@@ -1,18 +1,19 @@
 """Recorded against live: the same samples in any chunks give the same events. Random cases by hypothesis.
 
-    python -m benchmarks.detector_chunks [--quick]
+python -m benchmarks.detector_chunks [--quick]
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import sys
 import time
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 
-from benchmarks.figure_table import FigureTable
+from benchmarks.figures import Figure, show
 from domain.display import Display
 from processing.detector import detect, detectors, stream
 
@@ -50,14 +51,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="200 cases per detector instead of 10 000")
     n_cases = 200 if parser.parse_args().quick else 10_000
-    table = FigureTable("Recorded against live, 60-1200 Hz, gaps and jitter")
+    figures = []
     for name in detectors.names():
         started_s = time.perf_counter()
         n_run, n_different = count_differences(name, n_cases)
         seconds = time.perf_counter() - started_s
-        note = f"{n_run} cases, {seconds:.0f} s"
-        table.add(f"{name}: cases with a difference", n_different, target="0", is_reached=n_different == 0, note=note)
-    table.show()
+        value = f"{n_different} of {n_run} ({seconds:.0f} s)"
+        figures.append(Figure(f"{name}: cases with a difference", value, "0 of 10000", n_different == 0))
+    sys.exit(show("Recorded against live: random samples, 60-1200 Hz, gaps and jitter", figures))
 
 
 if __name__ == "__main__":
