@@ -293,5 +293,9 @@ def _words_for_failures() -> Iterator[None]:
                 f"The study catalog is damaged: {problem.orig}.", "Put back catalog.sqlite from a backup."
             ) from problem
         raise
+    except UnicodeDecodeError as problem:
+        raise BadFileError(
+            f"The study catalog is damaged: {problem}.", "Put back catalog.sqlite from a backup."
+        ) from problem
     except SQLAlchemyError:
         raise

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 from typing import Protocol
 
@@ -9,6 +11,26 @@ from domain.pixels import ImagePixels
 from domain.registry import Registry
 
 SNIFF_BYTES = 512
+
+MAX_VALUES = 1 << 30
+"""Most pixels or voxels that a file may claim to hold; a small file can claim terabytes."""
+
+DECODER_FAILURES: tuple[type[Exception], ...] = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    EOFError,
+    MemoryError,
+    AssertionError,
+    struct.error,
+    zlib.error,
+)
+"""What decoders raise on damaged files (found by `benchmarks/fuzz.py`); each becomes an error in words."""
 
 
 class ImageReader(Protocol):

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from domain.errors import BadFileError
 from storage.atomic_write import write_atomically
+from storage.image_reader import DECODER_FAILURES
 from storage.png_text import chunk_with, values_in
 
 
@@ -38,6 +39,6 @@ def read_map(path: Path | str) -> tuple[NDArray[np.float32], dict[str, object]]:
             parameters = values_in(picture)
             deep = picture.mode.startswith("I")
             values = np.array(picture if deep else picture.convert("L"))
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as problem:
+    except (*DECODER_FAILURES, Image.DecompressionBombError) as problem:
         raise BadFileError(f"{path} cannot be read as a map: {problem}.", "Make the labels again.") from problem
     return np.asarray(values.astype(np.float32) / np.float32(65535 if deep else 255)), parameters

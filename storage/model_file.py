@@ -62,14 +62,17 @@ def read_tensor_file(path: Path, *, kind: str) -> TensorFile:
             if int(header["version"]) > VERSION:
                 raise NewerVersionError(f"{path} has version {header['version']}.", "Update Sightline.")
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - not a mapping
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise BadFileError(f"{path} is not a Sightline {kind}: {error}.", _hint(kind)) from error
     if header.get("kind") != kind:
         raise BadFileError(f"{path} is a {header.get('kind')}, not a {kind}.", _hint(kind))
+    sums, description = header.get("crc32"), header.get("description")
+    if not isinstance(sums, dict) or not isinstance(description, dict):
+        raise BadFileError(f"{path} is damaged: its description is not whole.", _hint(kind))
     for name, values in tensors.items():
-        if zlib.crc32(_bytes(values)) != header["crc32"].get(name):
+        if zlib.crc32(_bytes(values)) != sums.get(name):
             raise BadFileError(f"{path} is damaged at {name}.", _hint(kind))
-    return TensorFile(kind, tensors, dict(header["description"]))
+    return TensorFile(kind, tensors, description)
 
 
 def read_description(path: Path, *, kind: str) -> dict[str, Any]:
@@ -83,8 +86,8 @@ def read_description(path: Path, *, kind: str) -> dict[str, Any]:
             header = json.loads((opened.metadata() or {})[_KEY])
     except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
         raise BadFileError(f"{path} is not a Sightline {kind}: {error}.", _hint(kind)) from error
-    if header.get("kind") != kind:
-        raise BadFileError(f"{path} is a {header.get('kind')}, not a {kind}.", _hint(kind))
+    if not isinstance(header, dict) or header.get("kind") != kind or not isinstance(header.get("description"), dict):
+        raise BadFileError(f"{path} is not a whole Sightline {kind}.", _hint(kind))
     return dict(header["description"])
 
 

@@ -32,6 +32,8 @@ from domain.session import (
 FORMAT = "sightline-session"
 FORMAT_VERSION = 1
 CHUNK_ROWS = 4800
+MAX_ROWS = 200_000_000
+"""Most rows that are believed (1200 Hz for 46 hours): a small file can claim any number."""
 
 UNITS = {
     "seq": "running number of the host",
@@ -162,7 +164,7 @@ def read_session(path: Path) -> SessionRecord:
             return _read(file, path)
     except FileNotFoundError:
         raise BadFileError(f"There is no session file {path}.") from None
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, MemoryError) as error:
         raise BadFileError(
             f"{path} is not a readable session file: {error}.",
             "If a journal of the same name lies beside it, `sightline repair` makes it anew.",
@@ -241,6 +243,9 @@ def _read(file: h5py.File, path: Path) -> SessionRecord:
         raise BadFileError(f"{path} is an HDF5 file, but no Sightline session.")
     if int(file.attrs["format_version"]) > FORMAT_VERSION:
         raise NewerVersionError(f"{path} was written by a newer Sightline.", "Update Sightline to open it.")
+    n_rows = max(file["gaze"][name].shape[0] for name in UNITS)
+    if n_rows > MAX_ROWS:
+        raise BadFileError(f"{path} says it has {n_rows:.3g} samples, more than a sitting can have.")
     columns: dict[str, NDArray[Any]] = {}
     for name in UNITS:
         values = file["gaze"][name][()]

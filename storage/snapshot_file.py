@@ -14,7 +14,7 @@ import shutil
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Literal
 
 import cv2
@@ -251,6 +251,10 @@ def _item_json(item: SnapshotItem) -> dict[str, Any]:
 
 
 def _item_from_json(values: dict[str, Any]) -> SnapshotItem:
+    for name in (values["image"], *values["maps"], values["mask"]):
+        # A snapshot may come from elsewhere; it must not name files outside its own folder.
+        if PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor or ".." in PureWindowsPath(name).parts:
+            raise ValueError(f"{name!r} lies outside the snapshot")
     width, height = values["size"]
     outside = values.get("outside_share")
     return SnapshotItem(

@@ -114,7 +114,10 @@ class RunFolder:
 
     def config(self) -> TrainConfig:
         """The run's configuration."""
-        return TrainConfig.from_json(self.read()["config"])
+        try:
+            return TrainConfig.from_json(self.read()["config"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise BadFileError(f"{self.folder / RUN_FILE} is damaged: {error}.", "Start a new run.") from error
 
     def command(self, *, is_resumed: bool = False) -> list[str]:
         """The command line that does what the application does."""

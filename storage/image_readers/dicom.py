@@ -9,14 +9,14 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.multival import MultiValue
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
 from pydicom.pixels.utils import pixel_array
 
 from domain.errors import BadFileError
 from domain.pixels import ImagePixels
-from storage.image_reader import image_readers
+from storage.image_reader import DECODER_FAILURES, MAX_VALUES, image_readers
 
 _HARMLESS_FACTS = ("Modality", "BodyPartExamined", "BurnedInAnnotation", "PhotometricInterpretation")
 
@@ -42,7 +42,7 @@ class DicomReader:
             warnings.simplefilter("ignore")
             try:
                 values = _values(dataset)
-            except (AttributeError, ValueError, KeyError, RuntimeError, NotImplementedError, IndexError) as problem:
+            except (*DECODER_FAILURES, BytesLengthException) as problem:
                 raise _broken(path, str(problem)) from problem
         photometric = str(dataset.get("PhotometricInterpretation", ""))
         return ImagePixels(
@@ -69,13 +69,19 @@ def read_dataset(path: Path, *, with_pixels: bool = True) -> Dataset:
             dataset = pydicom.dcmread(path, stop_before_pixels=not with_pixels, force=False)
             dataset.get("Rows")
             return dataset
-        except (InvalidDicomError, EOFError, ValueError, KeyError, NotImplementedError) as problem:
+        except (*DECODER_FAILURES, InvalidDicomError, BytesLengthException) as problem:
+            if isinstance(problem, OSError) and not isinstance(problem, EOFError):
+                raise
             raise _broken(path, str(problem).split("\n")[0]) from problem
 
 
 def _values(dataset: Dataset) -> NDArray[np.generic]:
     if "PixelData" not in dataset and "FloatPixelData" not in dataset:
         raise ValueError("it holds no pixels")
+    n_values = float(dataset.get("Rows", 0)) * float(dataset.get("Columns", 0))
+    n_values *= float(dataset.get("NumberOfFrames") or 1)
+    if n_values > MAX_VALUES:
+        raise ValueError(f"it says it has {n_values:.3g} pixels")
     raw = pixel_array(dataset)
     if dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
         raw = _eight_bit(apply_color_lut(raw, dataset))

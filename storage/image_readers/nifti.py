@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,12 @@ import nibabel
 import nibabel.orientations
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from domain.errors import BadFileError
 from domain.pixels import ImagePixels
-from storage.image_reader import image_readers
+from storage.image_reader import DECODER_FAILURES, MAX_VALUES, image_readers
 
 _turning: Any = nibabel.orientations  # its functions carry no types
 
@@ -35,11 +35,15 @@ class NiftiReader:
             BadFileError: truncated or not NIfTI.
         """
         volume = _load(path)
-        values = to_display(_voxels(volume, path), volume.affine)
-        zooms = [float(z) for z in volume.header.get_zooms()[:3]] + [1.0] * 3
-        slice_axis, row_axis, column_axis = _display_axes(volume.affine)
-        order = np.argsort(_turning.io_orientation(volume.affine)[:, 0])
-        spacing = tuple(zooms[int(order[axis])] for axis in (slice_axis, row_axis, column_axis))
+        voxels = _voxels(volume, path)
+        try:
+            values = to_display(voxels, volume.affine)
+            zooms = [float(z) for z in volume.header.get_zooms()[:3]] + [1.0] * 3
+            slice_axis, row_axis, column_axis = _display_axes(volume.affine)
+            order = np.argsort(_turning.io_orientation(volume.affine)[:, 0])
+            spacing = tuple(zooms[int(order[axis])] for axis in (slice_axis, row_axis, column_axis))
+        except DECODER_FAILURES as problem:
+            raise _broken(path, f"its axes make no sense ({problem})") from problem
         return ImagePixels(values=values, spacing_mm=(spacing[0], spacing[1], spacing[2]), meta={"Modality": "NIfTI"})
 
 
@@ -75,15 +79,21 @@ def _display_axes(affine: NDArray[np.float64]) -> tuple[int, int, int]:
 
 def _load(path: Path) -> Any:  # nibabel has no type information
     try:
-        return nibabel.load(path)
-    except (ImageFileError, ValueError, EOFError, zlib.error) as problem:
+        volume: Any = nibabel.load(path)
+        n_values = int(np.prod(volume.shape, dtype=np.float64))
+    except (*DECODER_FAILURES, ImageFileError, HeaderDataError) as problem:
+        if isinstance(problem, FileNotFoundError):
+            raise
         raise _broken(path, str(problem)) from problem
+    if n_values > MAX_VALUES:
+        raise _broken(path, f"it says it has {n_values:.3g} voxels")
+    return volume
 
 
 def _voxels(volume: Any, path: Path) -> NDArray[np.generic]:
     try:
         voxels = np.asanyarray(volume.dataobj)
-    except (OSError, EOFError, ValueError, zlib.error) as problem:
+    except DECODER_FAILURES as problem:
         raise _broken(path, str(problem)) from problem
     if voxels.dtype.fields is not None or voxels.dtype.kind not in "iufb":
         raise _broken(path, f"values of type {voxels.dtype} are not supported")
