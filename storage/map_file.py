@@ -14,6 +14,8 @@ from storage.atomic_write import write_atomically
 from storage.image_reader import DECODER_FAILURES
 from storage.png_text import chunk_with, values_in
 
+_FAILURES: tuple[type[Exception], ...] = (*DECODER_FAILURES, Image.DecompressionBombError)
+
 
 def write_map(path: Path | str, map_01: NDArray[np.floating], parameters: Mapping[str, object]) -> None:
     """Write a map (H, W) of values in 0-1; what lies outside is clipped, NaN becomes 0.
@@ -39,6 +41,6 @@ def read_map(path: Path | str) -> tuple[NDArray[np.float32], dict[str, object]]:
             parameters = values_in(picture)
             deep = picture.mode.startswith("I")
             values = np.array(picture if deep else picture.convert("L"))
-    except (*DECODER_FAILURES, Image.DecompressionBombError) as problem:
+    except _FAILURES as problem:
         raise BadFileError(f"{path} cannot be read as a map: {problem}.", "Make the labels again.") from problem
     return np.asarray(values.astype(np.float32) / np.float32(65535 if deep else 255)), parameters

@@ -14,6 +14,8 @@ from storage.atomic_write import write_atomically
 from storage.image_reader import DECODER_FAILURES
 from storage.png_text import chunk_with, values_in
 
+_FAILURES: tuple[type[Exception], ...] = (*DECODER_FAILURES, Image.DecompressionBombError)
+
 
 def write_mask(path: Path | str, mask: ArrayLike, record: Mapping[str, object]) -> None:
     """Write a mask (H, W) of booleans."""
@@ -39,7 +41,7 @@ def read_mask(path: Path | str) -> tuple[NDArray[np.bool_], dict[str, object]]:
             # Index pictures store label numbers, not colours: the number is what counts.
             grey = upright if upright.mode in ("L", "P", "I", "I;16") else upright.convert("L")
             values = np.array(grey)
-    except (*DECODER_FAILURES, Image.DecompressionBombError) as problem:
+    except _FAILURES as problem:
         raise BadFileError(f"{path} cannot be read as a mask: {problem}.", "The file may be truncated.") from problem
     is_index = not is_lossy and (grey.mode == "P" or int(values.max(initial=0)) == 1)
     threshold = 0 if is_index else (32767 if values.dtype.itemsize > 1 and int(values.max(initial=0)) > 255 else 127)

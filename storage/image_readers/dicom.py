@@ -18,6 +18,7 @@ from domain.errors import BadFileError
 from domain.pixels import ImagePixels
 from storage.image_reader import DECODER_FAILURES, MAX_VALUES, image_readers
 
+_FAILURES: tuple[type[Exception], ...] = (*DECODER_FAILURES, InvalidDicomError, BytesLengthException)
 _HARMLESS_FACTS = ("Modality", "BodyPartExamined", "BurnedInAnnotation", "PhotometricInterpretation")
 
 
@@ -42,7 +43,7 @@ class DicomReader:
             warnings.simplefilter("ignore")
             try:
                 values = _values(dataset)
-            except (*DECODER_FAILURES, BytesLengthException) as problem:
+            except _FAILURES as problem:
                 raise _broken(path, str(problem)) from problem
         photometric = str(dataset.get("PhotometricInterpretation", ""))
         return ImagePixels(
@@ -69,7 +70,7 @@ def read_dataset(path: Path, *, with_pixels: bool = True) -> Dataset:
             dataset = pydicom.dcmread(path, stop_before_pixels=not with_pixels, force=False)
             dataset.get("Rows")
             return dataset
-        except (*DECODER_FAILURES, InvalidDicomError, BytesLengthException) as problem:
+        except _FAILURES as problem:
             if isinstance(problem, OSError) and not isinstance(problem, EOFError):
                 raise
             raise _broken(path, str(problem).split("\n")[0]) from problem

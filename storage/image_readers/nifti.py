@@ -16,6 +16,7 @@ from domain.errors import BadFileError
 from domain.pixels import ImagePixels
 from storage.image_reader import DECODER_FAILURES, MAX_VALUES, image_readers
 
+_FAILURES: tuple[type[Exception], ...] = (*DECODER_FAILURES, ImageFileError, HeaderDataError)
 _turning: Any = nibabel.orientations  # its functions carry no types
 
 
@@ -81,7 +82,7 @@ def _load(path: Path) -> Any:  # nibabel has no type information
     try:
         volume: Any = nibabel.load(path)
         n_values = int(np.prod(volume.shape, dtype=np.float64))
-    except (*DECODER_FAILURES, ImageFileError, HeaderDataError) as problem:
+    except _FAILURES as problem:
         if isinstance(problem, FileNotFoundError):
             raise
         raise _broken(path, str(problem)) from problem

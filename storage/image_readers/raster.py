@@ -15,6 +15,7 @@ from domain.pixels import ImagePixels
 from storage.image_reader import DECODER_FAILURES, image_readers
 
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\x00", b"MM\x00*", b"BM")
+_FAILURES: tuple[type[Exception], ...] = (*DECODER_FAILURES, cv2.error)
 _GREY_MODES = ("1", "L", "LA", "La", "I", "F")
 
 
@@ -50,7 +51,7 @@ class RasterReader:
             raise _broken(path, "it is not a picture") from problem
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as problem:
             raise _broken(path, "it says it has more than 89 million pixels") from problem
-        except (*DECODER_FAILURES, cv2.error) as problem:
+        except _FAILURES as problem:
             if isinstance(problem, (BadFileError, FileNotFoundError)):
                 raise
             raise _broken(path, str(problem)) from problem
