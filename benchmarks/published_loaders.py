@@ -24,6 +24,7 @@ import numpy as np
 from domain.study import StudyImage
 from processing.exporter import ExportOptions
 from storage.study import Study
+from training.torchvision_shim import ensure_torchvision
 from workflows.export_dataset import export
 from workflows.import_images import import_to_folder
 
@@ -131,6 +132,7 @@ def main() -> int:
     # The published packages `datasets`, `models` and `utils` are found first; ours have no such names.
     sys.path.insert(0, str(chosen.reference.absolute()))
     warnings.simplefilter("ignore")
+    ensure_torchvision()  # the published code imports it; on a CPU-only torch its wheel needs help to load
     n_images, size = (20, 64) if chosen.quick else (60, 96)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
