@@ -133,7 +133,7 @@ def main() -> int:
     sys.path.insert(0, str(chosen.reference.absolute()))
     warnings.simplefilter("ignore")
     ensure_torchvision()  # the published code imports it; on a CPU-only torch its wheel needs help to load
-    n_images, size = (20, 64) if chosen.quick else (60, 96)
+    n_images, size = (10, 32) if chosen.quick else (60, 96)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         kvasir, prostate = make_exports(Path(folder), data, n_images)

@@ -405,6 +405,11 @@ class Study:
             )
         folder = Path("masks") / image_id
         with self.catalog.writing() as connection:
+            standing = mask_table.accepted(connection, image_id, target)
+            if standing is not None and standing.annotator == annotator and origin not in ("review", "consensus"):
+                raise UserFacingError(
+                    f"The mask of {image_id} was accepted and is closed.", "Ask a reviewer to reopen it."
+                )
             version = mask_table.next_version(connection, image_id, target, annotator)
             path = folder / f"{file_name_for(annotator)}_{file_name_for(target)}_v{version}.png"
             record = {"image": image_id, "annotator": annotator, "target": target, "version": version}

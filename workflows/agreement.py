@@ -1,0 +1,164 @@
+"""How far annotators agree, how long they took, how good their gaze was, and what they agree on."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.errors import UserFacingError
+from domain.events import CancelToken, OnProgress, Progress, no_progress
+from domain.study import TrialStatus
+from processing.agreement import PairAgreement, majority, pairs, staple
+from storage.atomic_write import write_atomically
+from storage.mask_table import MaskVersion
+from storage.study import Study
+
+ACTIVE_TIME_RULE = (
+    "Active time of an image: the window was in front, the annotator was not idle for longer than 5 s, and the tracker "
+    "saw at least one eye. Trials recorded elsewhere count from onset to the end of the last fixation."
+)
+OUTLIER_DICE = 0.5
+
+
+@dataclass(frozen=True)
+class AnnotatorFigures:
+    """What one annotator did: medians over images; None where nothing was measured."""
+
+    annotator: str
+    n_images: int
+    n_skipped: int
+    median_active_s: float | None
+    total_active_s: float
+    mean_loss: float | None
+    longest_gap_s: float | None
+    median_drift_deg: float | None
+    is_simulated: bool
+
+
+@dataclass(frozen=True)
+class AgreementReport:
+    """All pairs on all images, and figures per annotator."""
+
+    target: str
+    pairs: tuple[PairAgreement, ...]
+    annotators: tuple[AnnotatorFigures, ...]
+    n_images_with_two: int
+    rule: str = ACTIVE_TIME_RULE
+
+    def mean_of_pairs(self) -> dict[tuple[str, str], dict[str, float]]:
+        """Means per pair over images; infinite distances (one mask empty) are counted apart under `n_one_empty`."""
+        grouped: dict[tuple[str, str], list[PairAgreement]] = defaultdict(list)
+        for pair in self.pairs:
+            grouped[pair.first, pair.second].append(pair)
+        result = {}
+        for names, found in grouped.items():
+            distances = [pair.hausdorff95_px for pair in found if np.isfinite(pair.hausdorff95_px)]
+            result[names] = {
+                "n": float(len(found)),
+                "dice": float(np.mean([pair.dice for pair in found])),
+                "iou": float(np.mean([pair.iou for pair in found])),
+                "hausdorff95_px": float(np.mean(distances)) if distances else float("nan"),
+                "kappa": float(np.mean([pair.kappa for pair in found])),
+                "n_one_empty": float(len(found) - len(distances)),
+            }
+        return result
+
+    def outliers(self) -> list[PairAgreement]:
+        """Pairs that hardly agree, worst first: the cases to open."""
+        return sorted((pair for pair in self.pairs if pair.dice < OUTLIER_DICE), key=lambda pair: pair.dice)
+
+
+def examine(
+    study: Study, *, target: str = "", on_progress: OnProgress = no_progress, cancel: CancelToken | None = None
+) -> AgreementReport:
+    """Compare the newest masks of all annotators on each image."""
+    name = target or study.settings.targets[0].name
+    if name not in {one.name for one in study.settings.targets}:
+        raise UserFacingError(f"The study has no target {name!r}.", "See `sightline study show`.")
+    by_image = newest_masks(study, name)
+    found: list[PairAgreement] = []
+    shared = {image_id: people for image_id, people in by_image.items() if len(people) > 1}
+    for number, (image_id, people) in enumerate(shared.items()):
+        if cancel is not None:
+            cancel.raise_if_cancelled()
+        on_progress(Progress(number, len(shared), image_id))
+        masks = {person: study.read_version(version) for person, version in people.items()}
+        found += pairs(image_id, name, masks)
+    on_progress(Progress(len(shared), len(shared)))
+    return AgreementReport(name, tuple(found), tuple(figures(study, name)), len(shared))
+
+
+def newest_masks(study: Study, target: str) -> dict[str, dict[str, MaskVersion]]:
+    """The newest mask version of each annotator for each image."""
+    newest: dict[str, dict[str, MaskVersion]] = {}
+    for version in study.mask_versions(target=target):
+        newest.setdefault(version.image_id, {})[version.annotator] = version
+    return newest
+
+
+def figures(study: Study, target: str) -> list[AnnotatorFigures]:
+    """Time, loss and drift per annotator, from their newest trials."""
+    grouped = defaultdict(list)
+    for trial in study.trials(target=target, newest_only=True):
+        grouped[trial.annotator].append(trial)
+    result = []
+    for annotator, trials in sorted(grouped.items()):
+        done = [trial for trial in trials if trial.status is not TrialStatus.SKIPPED]
+        active = [trial.quality.active_s or trial.duration_s for trial in done]
+        measured = [trial.quality for trial in done if trial.quality.n_samples]
+        drifts = [quality.drift_deg for quality in measured if quality.drift_deg is not None]
+        result.append(
+            AnnotatorFigures(
+                annotator=annotator,
+                n_images=len(done),
+                n_skipped=len(trials) - len(done),
+                median_active_s=float(np.median(active)) if active else None,
+                total_active_s=float(np.sum(active)),
+                mean_loss=float(np.mean([quality.loss for quality in measured])) if measured else None,
+                longest_gap_s=max((quality.longest_gap_s for quality in measured), default=None),
+                median_drift_deg=float(np.median(drifts)) if drifts else None,
+                is_simulated=any(trial.is_simulated for trial in trials),
+            )
+        )
+    return result
+
+
+def make_consensus(
+    study: Study,
+    image_id: str,
+    *,
+    target: str,
+    method: Literal["majority", "staple"] = "staple",
+    save: bool = True,
+) -> NDArray[np.bool_]:
+    """One mask from all annotators of an image; stored as a mask of the annotator `consensus`.
+
+    Raises:
+        UserFacingError: fewer than two annotators have a mask.
+    """
+    people = newest_masks(study, target).get(image_id, {})
+    names = sorted(name for name in people if name != "consensus")
+    if len(names) < 2:
+        raise UserFacingError(f"{image_id} has masks of {len(names)} annotators.", "A consensus needs two or more.")
+    masks = [study.read_version(people[name]) for name in names]
+    mask = majority(masks) if method == "majority" else staple(masks).mask
+    if save:
+        facts = {"method": method, "from": {name: people[name].version for name in names}}
+        study.save_mask(image_id, "consensus", target, mask, origin="consensus", facts=facts)
+    return mask
+
+
+def write_csv(report: AgreementReport, path: Path) -> None:
+    """All pairs as a table."""
+    with write_atomically(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as opened:
+        writer = csv.writer(opened)
+        names = [field.name for field in fields(PairAgreement)]
+        writer.writerow(names)
+        for pair in report.pairs:
+            writer.writerow([getattr(pair, name) for name in names])

@@ -1,0 +1,111 @@
+"""`sightline review`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+StudyFolder = Annotated[Path, typer.Argument(help="The study's folder.")]
+ImageId = Annotated[str, typer.Argument(help="The image.")]
+Annotator = Annotated[str, typer.Argument(help="Whose mask.")]
+Reviewer = Annotated[str, typer.Option("--by", help="The reviewer's name.")]
+TargetName = Annotated[str, typer.Option("--target", help="Default: the first of the study.")]
+Hard = Literal["", "easy", "medium", "hard"]
+
+
+def register(cli: typer.Typer) -> None:
+    """Add the commands."""
+    group = typer.Typer(help="Look at masks that came back and decide on them.", no_args_is_help=True)
+    cli.add_typer(group, name="review")
+
+    @group.command("list")
+    def list_(
+        study: StudyFolder,
+        state: Annotated[str, typer.Option(help="new, accepted, returned or flagged.")] = "",
+        blind: Annotated[bool, typer.Option("--blind", help="Hide names.")] = False,
+    ) -> None:
+        """Print the cases and where they stand."""
+        from storage.study import Study
+        from workflows.review import cases
+
+        with Study.open(study) as opened:
+            for case in cases(opened, state=state, blind=blind):
+                who = ", ".join(f"{c.shown_name} v{c.version.version} {c.state}" for c in case.candidates)
+                print(f"{case.shown_name:<32} {case.target:<12} {case.state:<9} {who}")
+
+    @group.command()
+    def accept(
+        study: StudyFolder,
+        image: ImageId,
+        annotator: Annotator,
+        by: Reviewer,
+        target: TargetName = "",
+        difficulty: Annotated[Hard, typer.Option(help="How hard the case is.")] = "",
+        comment: str = "",
+    ) -> None:
+        """Accept an annotator's newest mask; it is closed from then on."""
+        _decide(study, image, annotator, "accepted", by, target, "", difficulty, comment)
+
+    @group.command("return")
+    def return_(
+        study: StudyFolder,
+        image: ImageId,
+        annotator: Annotator,
+        by: Reviewer,
+        reason: Annotated[str, typer.Option(help="Why; the annotator sees it.")],
+        target: TargetName = "",
+        comment: str = "",
+    ) -> None:
+        """Send a mask back to its annotator."""
+        _decide(study, image, annotator, "returned", by, target, reason, "", comment)
+
+    @group.command()
+    def flag(
+        study: StudyFolder,
+        image: ImageId,
+        annotator: Annotator,
+        by: Reviewer,
+        target: TargetName = "",
+        comment: str = "",
+    ) -> None:
+        """Mark a mask for a second look."""
+        _decide(study, image, annotator, "flagged", by, target, "", "", comment)
+
+    @group.command()
+    def undo(study: StudyFolder, image: ImageId, by: Reviewer, target: TargetName = "") -> None:
+        """Take the last decision on an image back."""
+        from storage.study import Study
+        from workflows import review
+
+        with Study.open(study, actor=by) as opened:
+            name = target or opened.settings.targets[0].name
+            last = review.undo(opened, image, name, reviewer=by)
+        print(f"{last.decision} on {image} taken back")
+
+
+def _decide(
+    study: Path,
+    image: str,
+    annotator: str,
+    decision: Literal["accepted", "returned", "flagged"],
+    by: str,
+    target: str,
+    reason: str,
+    difficulty: Hard,
+    comment: str,
+) -> None:
+    from domain.errors import UserFacingError
+    from storage.study import Study
+    from workflows import review
+
+    with Study.open(study, actor=by) as opened:
+        name = target or opened.settings.targets[0].name
+        versions = opened.mask_versions(image, annotator, name)
+        if not versions:
+            raise UserFacingError(f"{annotator} has no mask of {image} for {name}.", "See `sightline review list`.")
+        review.decide(
+            opened, versions[-1], decision, reviewer=by, reason=reason, difficulty=difficulty, comment=comment
+        )
+    print(f"{image}: version {versions[-1].version} of {annotator} {decision}")
