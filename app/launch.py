@@ -11,6 +11,8 @@ import typer
 
 from workflows import command_line
 
+DEMO = Path("demo")
+
 
 def build() -> typer.Typer:
     """All commands of the workflows, and those that need the application's windows."""
@@ -25,6 +27,20 @@ def build() -> typer.Typer:
         from app.entry import run
 
         raise typer.Exit(run([str(study), *(["--full-screen"] if full_screen else [])]))
+
+    @cli.command()
+    def demo(
+        into: Annotated[Path, typer.Option("--into", "-i", help="Folder for the demo; replaced each time.")] = DEMO,
+        kvasir_seg: Annotated[
+            Path | None, typer.Option(help="Look at real images instead: a folder in Kvasir-SEG's layout.")
+        ] = None,
+        images: Annotated[int, typer.Option(min=0, help="How many images (0 = all 24, or 60 real ones).")] = 0,
+        steps: Annotated[int, typer.Option(min=0, help="Training steps; 0 = as many as the preset has.")] = 0,
+    ) -> None:
+        """Run the whole way once, off-screen, with SIMULATED gaze: look, label, export, train, predict, report."""
+        from app.demo import run_off_screen
+
+        run_off_screen(into, source=kvasir_seg, n_images=images, steps=steps)
 
     return cli
 
