@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,8 +18,6 @@ N_STEPS = 6
 
 def run_off_screen(folder: Path, *, source: Path | None, n_images: int, steps: int) -> None:
     """Run the demo and say where the report is."""
-    # Set before Qt is imported: the demo must not open windows over somebody's work.
-    os.environ["QT_QPA_PLATFORM"] = "offscreen"
     console = Console(highlight=False)
     number = 0
 
@@ -41,7 +38,9 @@ def run_off_screen(folder: Path, *, source: Path | None, n_images: int, steps: i
     console.print(f"Report: {outcome.report}", markup=False)
 
 
-def _look(study_folder: Path, screens: Path, *, image_ids: Sequence[str], on_progress: OnProgress) -> Sequence[Path]:
-    from app.demo_tour import run_tour
+def _look(study_folder: Path, screens: Path, *, n_images: int, on_progress: OnProgress) -> Sequence[Path]:
+    from app.demo_tour import run_tour, use_off_screen
 
-    return run_tour(study_folder, screens, image_ids=image_ids, on_progress=on_progress)
+    # Off-screen even where there is a display: the demo must not open windows over somebody's work.
+    use_off_screen(screens)
+    return run_tour(study_folder, screens, n_images, on_progress=on_progress).screenshots

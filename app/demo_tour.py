@@ -169,7 +169,7 @@ class _Guide:
         if number == 0:
             self.picture(stage, "looking")
         n_before = len(stage.seconds_to_mask)
-        has_target = truth is None or bool(truth.any())
+        has_target = truth is not None and bool(truth.any())
         self.press(stage, Qt.Key.Key_Return if has_target else Qt.Key.Key_N)
         self.wait(lambda: len(stage.seconds_to_mask) > n_before)
         result = stage.result

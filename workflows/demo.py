@@ -23,10 +23,13 @@ from workflows.export_dataset import export
 from workflows.import_images import import_to_folder
 from workflows.make_labels import make_labels
 from workflows.predict_masks import predict_study
-from workflows.sample_study import open_sample_study
+from workflows.sample_study import N_FRAMES, open_sample_study
 from workflows.train_model import train_study
 
-STUDY_FOLDER, SCREENS_FOLDER, EXPORT_FOLDER, REPORT_FILE = "study", "screens", "export", "report.html"
+STUDY_FOLDER, SOURCE_FOLDER, SCREENS_FOLDER, EXPORT_FOLDER = "study", "source", "screens", "export"
+REPORT_FILE = "report.html"
+N_REAL = 60
+"""How many real images the demo looks at unless told otherwise."""
 N_TEST_SHARE = 4
 """Of real images, each fourth is kept out of training."""
 MARKER_FILE = ".sightline-demo"
@@ -36,10 +39,8 @@ MARKER_FILE = ".sightline-demo"
 class Look(Protocol):
     """Lets a simulated annotator look at images in the real annotation window; gives the screenshots it took."""
 
-    def __call__(
-        self, study_folder: Path, screens: Path, *, image_ids: Sequence[str], on_progress: OnProgress
-    ) -> Sequence[Path]:
-        """Annotate the images, in order."""
+    def __call__(self, study_folder: Path, screens: Path, *, n_images: int, on_progress: OnProgress) -> Sequence[Path]:
+        """Annotate so many images of the study, in the annotator's order."""
         ...
 
 
@@ -89,12 +90,12 @@ def run_demo(plan: DemoPlan, *, look: Look, step: Step) -> DemoOutcome:
         seconds.append((title, time.monotonic() - started_s))
 
     with timed("Images") as on_progress:
-        study, image_ids = _study(plan, folder / STUDY_FOLDER, on_progress)
+        study = _study(plan, folder, on_progress)
     with study:
         with timed("Looking (simulated annotator, real window)") as on_progress:
-            screens = look(study.folder, folder / SCREENS_FOLDER, image_ids=image_ids, on_progress=on_progress)
+            screens = look(study.folder, folder / SCREENS_FOLDER, n_images=len(study.images()), on_progress=on_progress)
         with timed("Labels") as on_progress:
-            make_labels(study.folder, on_progress=on_progress)
+            make_labels(study, on_progress=on_progress)
         trials = study.trials(newest_only=True)
         with timed("Export") as on_progress:
             export(study, "gazemedseg", folder / EXPORT_FOLDER, on_progress=on_progress)
@@ -136,16 +137,32 @@ def _fresh(folder: Path) -> Path:
     return folder
 
 
-def _study(plan: DemoPlan, place: Path, on_progress: OnProgress) -> tuple[Study, list[str]]:
+def _study(plan: DemoPlan, folder: Path, on_progress: OnProgress) -> Study:
+    place = folder / STUDY_FOLDER
     if plan.source is None:
-        study = open_sample_study(place, on_progress=on_progress)
-        images = [image for image in study.images() if image.mask_path]
-        return study, [image.image_id for image in images][: plan.n_images or None]
-    import_to_folder("kvasir-seg", plan.source, place, name="Demo: real images, simulated gaze", on_write=on_progress)
+        return open_sample_study(place, n_frames=plan.n_images or N_FRAMES, on_progress=on_progress)
+    chosen = _some_of(plan.source, folder / SOURCE_FOLDER, plan.n_images or N_REAL)
+    import_to_folder("kvasir-seg", chosen, place, name="Demo: real images, simulated gaze", on_write=on_progress)
     study = Study.open(place)
-    images = [image for image in study.images() if image.mask_path][: plan.n_images or 60]
-    study.update_images([_with_split(image, n) for n, image in enumerate(images)], "demo: each fourth image is for test")
-    return study, [image.image_id for image in images]
+    images = [_with_split(image, number) for number, image in enumerate(study.images())]
+    study.update_images(images, "demo: each fourth image is for test")
+    return study
+
+
+def _some_of(source: Path, place: Path, n_images: int) -> Path:
+    """The first images (by name) of a Kvasir-SEG folder, with their masks, in a folder of their own."""
+    masks = {path.name: path for path in sorted((source / "masks").glob("*"))}
+    images = [path for path in sorted((source / "images").glob("*")) if path.name in masks]
+    if not images:
+        raise UserFacingError(
+            f"{source} holds no images/ and masks/ with the same names.", "Choose a folder in Kvasir-SEG's layout."
+        )
+    for name in ("images", "masks"):
+        (place / name).mkdir(parents=True)
+    for image in images[:n_images]:
+        shutil.copyfile(image, place / "images" / image.name)
+        shutil.copyfile(masks[image.name], place / "masks" / image.name)
+    return place
 
 
 def _with_split(image: StudyImage, number: int) -> StudyImage:

@@ -81,9 +81,7 @@ def _means(scores: Sequence[ImageScore], thresholds: Sequence[float]) -> list[tu
     for split, name in (("train", "model, images it learned from"), ("test", "model, images it never saw")):
         values = [score.predicted for score in shown if score.split == split and score.predicted is not None]
         rows.append((name, values))
-    return [
-        (name, (float(np.mean(values)), float(np.median(values)), len(values))) for name, values in rows if values
-    ]
+    return [(name, (float(np.mean(values)), float(np.median(values)), len(values))) for name, values in rows if values]
 
 
 def _figures(page: ReportPage, result: DemoResult) -> None:
@@ -166,7 +164,9 @@ def _training(page: ReportPage, result: DemoResult) -> None:
     marks = [event for event in result.events if event.get("event") == "evaluation"]
     if marks:
         x_values = [float(event["step"]) for event in marks]
-        page.curves({"validation Dice": (x_values, [float(event["dice"]) for event in marks])}, x_label="step", y_label="Dice")
+        page.curves(
+            {"validation Dice": (x_values, [float(event["dice"]) for event in marks])}, x_label="step", y_label="Dice"
+        )
 
 
 def _screens(page: ReportPage, result: DemoResult) -> None:
@@ -178,5 +178,7 @@ def _screens(page: ReportPage, result: DemoResult) -> None:
             continue
         width = min(SCREEN_WIDTH_PX, data.shape[1])
         small = cv2.resize(data, (width, round(data.shape[0] * width / data.shape[1])), interpolation=cv2.INTER_AREA)
-        pictures.append((np.ascontiguousarray(small[..., ::-1], np.uint8), path.stem.replace("_", " ").replace("-", " ")))
+        pictures.append(
+            (np.ascontiguousarray(small[..., ::-1], np.uint8), path.stem.replace("_", " ").replace("-", " "))
+        )
     page.pictures(pictures, wide=True)

@@ -16,6 +16,7 @@ from domain.labels import POLYP
 from domain.pixels import ImagePixels
 from domain.study import Role, StudyImage, StudySettings, Target
 from resources.sample_study.frames import synthetic_frame
+from storage.dicom_copy import DicomCopier
 from storage.image_file import read_image, sha256_of
 from storage.mask_file import write_mask
 from storage.study import Study
@@ -104,7 +105,8 @@ def _copy_real_slice(study: Study) -> StudyImage:
     if not isinstance(source, str):
         raise FileNotFoundError("pydicom came without its test file CT_small.dcm")
     path = Path("images") / "ct_slice.dcm"
-    shutil.copyfile(source, study.folder / path)
+    # Already anonymous; copied like any other slice, so that it carries the marks of a de-identified file.
+    DicomCopier(study.folder).copy(Path(source), study.folder / path)
     pixels: ImagePixels = read_image(study.folder / path)
     return StudyImage(
         image_id="ct_slice",
