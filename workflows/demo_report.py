@@ -132,8 +132,8 @@ def _strip(study: Study, trial: TrialRecord) -> NDArray[np.uint8]:
     last = outline(image, predicted, VERMILION) if predicted is not None else image
     parts = [
         _with_fixations(image, trial),
-        blend(image, maps.heatmap, ORANGE, opacity=0.7),
-        blend(image, maps.refined, ORANGE, opacity=0.7),
+        blend(image, maps.heatmap),
+        blend(image, maps.refined),
         outline(levels, truth, GREEN),
         outline(last, truth, GREEN),
     ]

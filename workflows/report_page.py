@@ -15,6 +15,7 @@ ORANGE, SKY, GREEN, VERMILION = "#E69F00", "#56B4E9", "#009E73", "#D55E00"
 """Wong's colour-blind-safe palette (Nature Methods 8:441, 2011)."""
 COLOURS = (ORANGE, SKY, GREEN, VERMILION)
 JPEG_QUALITY = 88
+FEW_POINTS = 20
 
 STYLE = """
 body{background:#14171c;color:#e8edf4;font:15px/1.55 system-ui,sans-serif;margin:0 auto;max-width:1180px;padding:32px}
@@ -78,7 +79,7 @@ class ReportPage:
 
 def curves_svg(series: dict[str, tuple[Sequence[float], Sequence[float]]], *, x_label: str, y_label: str) -> str:
     """Lines as an SVG of 720 x 300 with axes, ticks and a legend."""
-    width, height, left, right, top, bottom = 720, 300, 60, 16, 16, 46
+    width, height, left, right, top, bottom = 720, 300, 60, 16, 28, 46
     xs = [x for x_values, _ in series.values() for x in x_values]
     ys = [y for _, y_values in series.values() for y in y_values]
     if not xs:
@@ -102,19 +103,22 @@ def curves_svg(series: dict[str, tuple[Sequence[float], Sequence[float]]], *, x_
         colour = COLOURS[number % len(COLOURS)]
         points = " ".join("{:.1f},{:.1f}".format(*place(x, y)) for x, y in zip(x_values, y_values, strict=True))
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        parts.append(_text(left + 12 + 150 * number, top + 10, f"— {name}", "start", colour))
+        if len(x_values) <= FEW_POINTS:
+            for x, y in zip(x_values, y_values, strict=True):
+                x_px, y_px = place(x, y)
+                parts.append(f'<circle cx="{x_px:.1f}" cy="{y_px:.1f}" r="4" fill="{colour}"/>')
+        parts.append(_text(left + 80 + 150 * number, top - 6, f"— {name}", "start", colour))
     parts.append(_text((left + width) / 2, height - 8, x_label, "middle"))
-    parts.append(_text(left, top - 3, y_label, "start"))
+    parts.append(_text(8, top - 6, y_label, "start"))
     return f'<svg viewBox="0 0 {width} {height}" width="{width}" font-family="sans-serif">{"".join(parts)}</svg>'
 
 
-def blend(
-    image: NDArray[np.uint8], weight: NDArray[np.floating], colour: str, *, opacity: float = 0.55
-) -> NDArray[np.uint8]:
-    """The RGB image with a map (H, W) in 0-1 laid over it in one colour."""
-    rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], np.float64)
-    alpha = opacity * np.clip(np.asarray(weight, np.float64), 0, 1)[..., None]
-    return np.asarray(image * (1 - alpha) + rgb * alpha, np.uint8)
+def blend(image: NDArray[np.uint8], weight: NDArray[np.floating], *, opacity: float = 0.75) -> NDArray[np.uint8]:
+    """The RGB image, darkened, with a map (H, W) in 0-1 laid over it in a perceptually even colour map."""
+    values = np.clip(np.asarray(weight, np.float64), 0, 1)
+    colours = cv2.applyColorMap((values * 255).astype(np.uint8), cv2.COLORMAP_VIRIDIS)[..., ::-1]
+    alpha = opacity * np.sqrt(values)[..., None]
+    return np.asarray(image * (1 - alpha) + colours * alpha, np.uint8)
 
 
 def outline(image: NDArray[np.uint8], mask: NDArray[np.bool_], colour: str) -> NDArray[np.uint8]:
