@@ -27,6 +27,7 @@ def register(cli: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(cls=_WithDefault, no_args_is_help=True, rich_markup_mode=None)
     group.command(DEFAULT)(_make)
+    group.command("compare")(_compare)
     cli.add_typer(group, name="labels", help="Make the labels of a study from its fixations, or compare their sources.")
 
 
@@ -60,3 +61,52 @@ def _make(
         print(f"  {trial_id}: {problem}")
     if report.failures:
         raise typer.Exit(2)
+
+
+def _compare(
+    study: Annotated[Path, typer.Argument(help="Folder of the study.")],
+    target: Annotated[str, typer.Option(help="Which target; the first unless given.")] = "",
+    source: Annotated[list[str] | None, typer.Option(help="Only these, repeated; all unless given.")] = None,
+    sigma: Annotated[list[float] | None, typer.Option(help="Only these, repeated.")] = None,
+    images: Annotated[int, typer.Option(min=5, help="A random choice of so many images.")] = 60,
+    adopt: Annotated[bool, typer.Option("--adopt", help="Make what is recommended the study's setting.")] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; one per core unless given.")] = None,
+    scheduler: Annotated[str, typer.Option(help="A Dask scheduler, tcp://host:8786.")] = "",
+) -> None:
+    """Compare label sources by Dice on the study's masks, and recommend source, sigma and thresholds."""
+    from storage.study import Study
+    from workflows.compare_label_sources import compare_label_sources
+    from workflows.progress_bar import progress_bar
+
+    with Study.open(study) as opened:
+        with progress_bar("Comparing") as show:
+            found = compare_label_sources(
+                opened,
+                target=target,
+                sources=source or (),
+                sigmas=sigma or (),
+                n_images=images,
+                workers=workers,
+                scheduler=scheduler,
+                on_progress=show,
+            )
+        kind = "SIMULATED gaze" if found.is_simulated else "gaze"
+        print(f"{found.n_images} images with {kind}, {found.n_reviewed} with a reviewed mask, the rest as delivered.")
+        print(f"{'source':<14} {'sigma':>6} {'threshold':>9} {'Dice':>6}")
+        for score in found.scores:
+            threshold, value = score.best
+            print(f"{score.source:<14} {score.sigma:>6g} {threshold:>9.2f} {value:>6.3f}")
+        now = ", ".join(
+            f"{value:.3f} at {threshold:g}"
+            for value, threshold in zip(found.current_dice, opened.settings.labels.thresholds, strict=True)
+        )
+        wanted = found.recommended
+        print(f"Present settings ({opened.settings.labels.source}, sigma {opened.settings.labels.sigma:g}): {now}")
+        print(
+            f"Recommended: source {wanted.source}, sigma {wanted.sigma:g}, thresholds "
+            f"{' and '.join(f'{t:g}' for t in wanted.thresholds)}; expected Dice on other images "
+            f"{found.expected_dice:.3f} ({found.interval[0]:.3f} to {found.interval[1]:.3f})"
+        )
+        if adopt:
+            opened.update_settings(replace(opened.settings, labels=wanted))
+            print("These are now the study's settings. Run `sightline labels` to make the labels again.")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from processing.overlap import dice, hausdorff95_px, iou
+from processing.overlap import dice, dice_at_thresholds, hausdorff95_px, iou
 
 
 def square(x, y, side, n=40):
@@ -47,3 +47,14 @@ def test_that_masks_of_different_sizes_are_refused():
         dice(np.zeros((2, 2), bool), np.zeros((2, 3), bool))
     with pytest.raises(ValueError, match="boolean"):
         dice(np.zeros((2, 2), np.uint8), np.zeros((2, 2), np.uint8))
+
+
+def test_that_many_thresholds_at_once_give_what_one_at_a_time_gives():
+    rng = np.random.default_rng(2)
+    values = rng.integers(0, 21, (30, 40)).astype(np.float32) / np.float32(20)
+    mask = rng.random((30, 40)) > 0.6
+    thresholds = np.round(np.arange(0.05, 1.0, 0.05), 2)
+    expected = [dice(values >= t, mask) for t in thresholds.astype(np.float32)]
+    assert dice_at_thresholds(values, mask, thresholds) == pytest.approx(expected)
+    empty = np.zeros((3, 3), np.float32)
+    assert dice_at_thresholds(empty, empty > 0, thresholds).tolist() == [1.0] * len(thresholds)
