@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from domain.labels import LabelMaps
 from domain.study import Outcome, TrialStatus
 from storage.study import Study
-from workflows.edit_history import Decision, Edit, EditHistory, MaskEdit, Place
+from workflows.edit_history import Decision, Edit, EditHistory, MaskEdit, Place, packed
 from workflows.mask_editing import Mask, Patch
 
 _log = logging.getLogger(__name__)
@@ -95,14 +95,16 @@ class CorrectionDesk:
 
     def accept(self, place: Place, *, outcome: Outcome = Outcome.TARGET, origin: str = "correction") -> None:
         """The mask as it is now is this annotator's answer."""
+        mask = self.mask(place)
         self._decide(
             place,
             {
                 "status": TrialStatus.DONE.value,
                 "outcome": outcome.value,
-                "sha256": digest(self.mask(place)),
+                "sha256": digest(mask),
                 "origin": origin,
             },
+            mask=packed(mask),
         )
 
     def skip(self, place: Place, reason: str) -> None:
@@ -158,9 +160,9 @@ class CorrectionDesk:
         width, height = self.study.image(image_id).size
         return np.zeros((height, width), np.bool_)
 
-    def _decide(self, place: Place, after: dict[str, object]) -> None:
+    def _decide(self, place: Place, after: dict[str, object], *, mask: bytes = b"") -> None:
         before = self.history.state.decisions.get(place) or {"status": self.status(place).value}
-        decision = Decision(place, before, after)
+        decision = Decision(place, before, after, mask)
         self.history.do(decision)
         self._write_down(place, after)
 
@@ -168,19 +170,16 @@ class CorrectionDesk:
         if isinstance(edit, Decision):
             self._write_down(edit.place, self.history.state.decisions[edit.place])
 
-    def _write_down(self, place: Place, decided: object) -> None:
-        working = self.history.state.masks.get(place)
-        mask = working.copy() if working is not None else None
+    def _write_down(self, place: Place, decided: Mapping[str, object]) -> None:
+        mask = self._accepted_mask(decided)
         with self._lock:
             self._n_waiting += 1
         self._writer.submit(self._store, place, decided, mask).add_done_callback(self._on_written)
 
-    def _store(self, place: Place, decided: object, mask: Mask | None) -> None:
-        if not isinstance(decided, dict):
-            return
+    def _store(self, place: Place, decided: Mapping[str, object], mask: Mask | None) -> None:
         image_id, target = place
         status = TrialStatus(str(decided["status"]))
-        if mask is not None and decided.get("sha256") == digest(mask):
+        if mask is not None:
             stored = self.study.mask(image_id, self.annotator, target)
             if stored is None or not np.array_equal(stored, mask):
                 self.study.save_mask(image_id, self.annotator, target, mask, origin=str(decided["origin"]))
@@ -210,8 +209,10 @@ class CorrectionDesk:
         for place, decided in state.decisions.items():
             status = known[place[1]].get(place[0])
             if place in latest or status is None or status.value != decided["status"]:
-                mask = state.masks.get(place)
-                self._store(place, dict(decided), mask.copy() if mask is not None else None)
+                self._store(place, dict(decided), self._accepted_mask(decided))
+
+    def _accepted_mask(self, decided: Mapping[str, object]) -> Mask | None:
+        return self.history.state.accepted_mask(str(decided.get("sha256", "")))
 
 
 def digest(mask: NDArray[np.bool_]) -> str:

@@ -35,11 +35,15 @@ class MaskEdit:
 
 @dataclass(frozen=True)
 class Decision:
-    """One decision about an image: accept, skip, flag, no target; `before` and `after` are what it changes."""
+    """One decision about an image: accept, skip, flag, no target; `before` and `after` are what it changes.
+
+    `mask` holds the packed bits of a mask that is accepted: the journal alone can make the study's file again.
+    """
 
     place: Place
     before: Mapping[str, object]
     after: Mapping[str, object]
+    mask: bytes = b""
 
 
 Edit = MaskEdit | Decision
@@ -53,6 +57,7 @@ class HistoryState:
     decisions: dict[Place, Mapping[str, object]] = field(default_factory=dict)
     done: list[Edit] = field(default_factory=list)
     undone: list[Edit] = field(default_factory=list)
+    accepted: dict[str, tuple[Place, bytes]] = field(default_factory=dict)
 
     def begin(self, place: Place, mask: Mask) -> None:
         """A working mask begins as this."""
@@ -61,9 +66,20 @@ class HistoryState:
     def do(self, edit: Edit) -> None:
         """Apply an edit; what was undone before cannot be redone any more."""
         self._turn(edit, forward=True)
+        if isinstance(edit, Decision) and edit.mask:
+            self.accepted[str(edit.after["sha256"])] = (edit.place, edit.mask)
         self.done.append(edit)
         self.undone.clear()
         self._forget_the_oldest()
+
+    def accepted_mask(self, sha256: str) -> Mask | None:
+        """The mask that was accepted under this digest."""
+        found = self.accepted.get(sha256)
+        if found is None:
+            return None
+        place, bits = found
+        height, width = self.masks[place].shape
+        return unpacked(bits, (height, width))
 
     def undo(self) -> Edit | None:
         """Take the last edit back."""
@@ -119,7 +135,7 @@ class EditHistory:
         """Note how a working mask begins."""
         self.state.begin(place, mask)
         values: dict[str, object] = {"image": place[0], "target": place[1], "shape": list(mask.shape)}
-        self._write("begin", values, zlib.compress(np.packbits(mask).tobytes(), 1))
+        self._write("begin", values, packed(mask))
 
     def do(self, edit: Edit) -> None:
         """Apply an edit and note it."""
@@ -180,7 +196,7 @@ def _as_event(edit: Edit) -> tuple[str, dict[str, object], bytes]:
         }
         return "mask", values, edit.patch.bits
     values = {"image": image_id, "target": target, "before": dict(edit.before), "after": dict(edit.after)}
-    return "decision", values, b""
+    return "decision", values, edit.mask
 
 
 def _replay_event(state: HistoryState, event: JournalEvent) -> None:
@@ -197,7 +213,12 @@ def _replay_event(state: HistoryState, event: JournalEvent) -> None:
         patch = Patch((top, left, bottom, right), event.blob)
         state.do(MaskEdit((values["image"], values["target"]), values["tool"], patch))
     elif event.kind == "decision":
-        state.do(Decision((values["image"], values["target"]), values["before"], values["after"]))
+        state.do(Decision((values["image"], values["target"]), values["before"], values["after"], event.blob))
+
+
+def packed(mask: NDArray[np.bool_]) -> bytes:
+    """A mask as compressed packed bits."""
+    return zlib.compress(np.packbits(mask).tobytes(), 1)
 
 
 def unpacked(blob: bytes, shape: tuple[int, int]) -> NDArray[np.bool_]:
