@@ -1,0 +1,253 @@
+"""Exporting a dataset: choose a format, see what is missing, see what would be written, write it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from PySide6.QtCore import QSize, Qt, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QProgressBar,
+    QVBoxLayout,
+)
+
+from app.background_task import Task
+from app.context import Services
+from app.screen import Screen, screens
+from app.texts import tr
+from app.theme import COLOURS, icon
+from app.widgets.plain import button, card, label, page, row
+from domain.errors import UserFacingError
+from domain.events import Progress
+from domain.study import Role
+from processing.exporter import ExportOptions, Finding, exporters
+from workflows.export_dataset import ExportReport, export
+
+MASKS = {
+    "auto": "Best there is: accepted, else reference, else newest",
+    "accepted": "Only masks a reviewer accepted",
+    "reference": "Only reference masks that came with the images",
+    "newest": "The newest mask of each annotator",
+    "gaze": "The first level of the gaze map",
+}
+_SIGNS = {"error": ("none", COLOURS.bad), "warning": ("warn", COLOURS.warn), "note": ("check", COLOURS.good)}
+_WORDS = {"error": "Stops the export", "warning": "Warning", "note": "Note"}
+
+
+@screens.register("export")
+class ExportScreen(Screen):
+    """Hand the study over as a dataset."""
+
+    title: ClassVar[str] = "Export"
+    icon: ClassVar[str] = "export"
+    order: ClassVar[int] = 85
+    roles: ClassVar[frozenset[Role]] = frozenset({Role.ADMIN})
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(services)
+        self._task: Task | None = None
+        self._done_folder: Path | None = None
+        column, _head = page(
+            self, tr("Export"), tr("A dataset for other programs. It is checked first and written whole or not at all.")
+        )
+        body = QHBoxLayout()
+        body.setSpacing(18)
+        body.addLayout(self._choices(), 4)
+        body.addLayout(self._outcome(), 5)
+        column.addLayout(body, 1)
+
+    def on_shown(self, **arguments: object) -> None:
+        if not self._folder.text():
+            study = self.services.open_study
+            self._folder.setText(str(study.folder / "exports" / str(self._format_name())))
+        self.check()
+
+    # building
+
+    def _choices(self) -> QVBoxLayout:
+        left = QVBoxLayout()
+        frame, column = card(margin=22, spacing=12)
+        column.addWidget(label(tr("What and where"), "heading"))
+        form = QFormLayout()
+        form.setHorizontalSpacing(22)
+        form.setVerticalSpacing(10)
+        self._format, self._masks, self._target = QComboBox(), QComboBox(), QComboBox()
+        for name in exporters.names():
+            self._format.addItem(tr(exporters.get(name).title), name)
+        for name, words in MASKS.items():
+            self._masks.addItem(tr(words), name)
+        for target in self.services.open_study.settings.targets:
+            self._target.addItem(target.name)
+        for box in (self._format, self._masks, self._target):
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setMinimumContentsLength(20)
+            box.currentIndexChanged.connect(lambda _index: self._on_choice())
+        self._only_gaze = QCheckBox(tr("Only images that were looked at"))
+        self._only_gaze.toggled.connect(lambda _on: self._on_choice())
+        self._folder = QLineEdit()
+        form.addRow(label(tr("Format"), "muted"), self._format)
+        form.addRow(label(tr("Target"), "muted"), self._target)
+        form.addRow(label(tr("Masks"), "muted"), self._masks)
+        form.addRow(label("", "muted"), self._only_gaze)
+        place = QHBoxLayout()
+        place.addWidget(self._folder, 1)
+        place.addWidget(button(tr("Choose…"), self._choose))
+        form.addRow(label(tr("New folder"), "muted"), place)
+        column.addLayout(form)
+        self._go = button(tr("Export"), self.start, role="primary", icon_name="export")
+        self._cancel = button(tr("Cancel"), self._stop, icon_name="close")
+        self._cancel.setEnabled(False)
+        self._open = button(tr("Open the folder"), self._open_folder, icon_name="folder")
+        self._open.setEnabled(False)
+        column.addLayout(row(self._go, self._cancel, self._open, None))
+        self._bar = QProgressBar()
+        self._bar.setRange(0, 1)
+        column.addWidget(self._bar)
+        self._words = label("", "muted", wraps=True)
+        column.addWidget(self._words)
+        left.addWidget(frame)
+        left.addStretch(1)
+        return left
+
+    def _outcome(self) -> QVBoxLayout:
+        right = QVBoxLayout()
+        right.setSpacing(10)
+        right.addWidget(label(tr("What was found"), "heading"))
+        self._findings = QListWidget()
+        self._findings.setWordWrap(True)
+        self._findings.setIconSize(QSize(18, 18))
+        self._findings.setAccessibleName(tr("What was found"))
+        right.addWidget(self._findings, 2)
+        self._files_title = label(tr("What would be written"), "heading")
+        right.addWidget(self._files_title)
+        self._files = QListWidget()
+        self._files.setAccessibleName(tr("What would be written"))
+        right.addWidget(self._files, 3)
+        return right
+
+    # what the user does
+
+    def check(self) -> None:
+        """Look what is missing and what would be written; nothing is written."""
+        self._run(dry=True)
+
+    def start(self) -> None:
+        """Write the dataset."""
+        if self._folder.text().strip():
+            self._run(dry=False)
+
+    def _run(self, *, dry: bool) -> None:
+        self._stop()
+        study, name, options = self.services.open_study, self._format_name(), self._options()
+        folder = Path(self._folder.text().strip() or str(study.folder / "exports" / name))
+        self._go.setEnabled(False)
+        self._cancel.setEnabled(not dry)
+        self._words.setText(tr("Checking…") if dry else tr("Writing…"))
+        task = self.services.tasks.start(
+            "" if dry else tr("Exporting"),
+            lambda report, cancel: export(study, name, folder, options, dry_run=dry, on_progress=report, cancel=cancel),
+            on_done=self._on_checked if dry else self._on_exported,
+            on_failed=self._on_failed,
+            on_progress=self._on_progress,
+        )
+        self._task = task
+        task.ended.connect(lambda: self._on_ended(task))
+
+    def _stop(self) -> None:
+        if self._task is not None and not self._task.is_over:
+            self._task.cancel()
+            self._words.setText(tr("Stopped. Nothing half-written is left."))
+
+    def _choose(self) -> None:
+        dialog = QFileDialog(self, tr("New folder"))
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.fileSelected.connect(self._folder.setText)
+        dialog.open()
+
+    def _open_folder(self) -> None:
+        if self._done_folder is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._done_folder)))
+
+    # what comes back
+
+    def _on_checked(self, report: ExportReport) -> None:
+        self._show(report)
+        n_errors = sum(finding.level == "error" for finding in report.findings)
+        if n_errors:
+            self._words.setText(tr("This cannot be exported yet; see what was found."))
+        else:
+            self._words.setText(
+                tr("{n} images would give {files} files.").format(n=report.n_images, files=len(report.paths))
+            )
+        self._files_title.setText(tr("What would be written"))
+        self._go.setEnabled(not n_errors)
+
+    def _on_exported(self, report: ExportReport) -> None:
+        self._show(report)
+        self._done_folder = report.folder
+        self._open.setEnabled(True)
+        self._files_title.setText(tr("What was written"))
+        self._words.setText(
+            tr("Done: {files} files, {size:.1f} MB.").format(files=len(report.paths), size=report.n_bytes / 1e6)
+        )
+
+    def _on_failed(self, error: BaseException) -> None:
+        if isinstance(error, UserFacingError):
+            self._words.setText(str(error))
+        else:
+            self.services.show_error(error)
+
+    def _on_progress(self, progress: Progress) -> None:
+        self._bar.setRange(0, max(progress.total, 1))
+        self._bar.setValue(progress.done)
+
+    def _on_ended(self, task: Task) -> None:
+        if task is self._task:
+            self._cancel.setEnabled(False)
+            self._bar.setRange(0, 1)
+            self._bar.setValue(0)
+            if not task.cancel_token.is_cancelled:
+                self._go.setEnabled(self._go.isEnabled() or self._done_folder is not None)
+
+    def _on_choice(self) -> None:
+        self._folder.setText(str(self.services.open_study.folder / "exports" / self._format_name()))
+        self.check()
+
+    def _show(self, report: ExportReport) -> None:
+        self._findings.clear()
+        order = {"error": 0, "warning": 1, "note": 2}
+        for finding in sorted(report.findings, key=lambda found: order[found.level]):
+            self._findings.addItem(self._finding_item(finding))
+        if not report.findings:
+            self._findings.addItem(QListWidgetItem(icon("check", COLOURS.good), tr("Nothing is missing.")))
+        self._files.clear()
+        self._files.addItems(list(report.paths[:2000]))
+        if len(report.paths) > 2000:
+            self._files.addItem(tr("… and {n} more").format(n=len(report.paths) - 2000))
+
+    def _finding_item(self, finding: Finding) -> QListWidgetItem:
+        name, colour = _SIGNS[finding.level]
+        item = QListWidgetItem(icon(name, colour), f"{tr(_WORDS[finding.level])}: {finding.text}")
+        item.setToolTip("\n".join(finding.image_ids[:30]))
+        item.setData(Qt.ItemDataRole.UserRole, finding.image_ids)
+        return item
+
+    def _format_name(self) -> str:
+        return str(self._format.currentData())
+
+    def _options(self) -> ExportOptions:
+        masks = str(self._masks.currentData())
+        return ExportOptions(
+            target=self._target.currentText(),
+            masks=masks,  # type: ignore[arg-type]  # one of the keys of MASKS
+            only_with_gaze=self._only_gaze.isChecked(),
+        )
