@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -25,7 +27,7 @@ def test_that_a_stroke_paints_the_pixels_whose_centres_lie_within_the_radius_of_
     for row in range(40):
         for column in range(50):
             point = np.array([column + 0.5, row + 0.5])
-            for start, end in zip(path[:-1], path[1:], strict=True):
+            for start, end in itertools.pairwise(path):
                 a, b = np.array(start), np.array(end)
                 along = np.clip(np.dot(point - a, b - a) / np.dot(b - a, b - a), 0, 1)
                 slow[row, column] |= np.linalg.norm(point - a - along * (b - a)) <= radius
