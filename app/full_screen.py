@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QGuiApplication, QScreen
 from PySide6.QtWidgets import QWidget
 
@@ -35,8 +35,11 @@ def covers(window: QWidget, screen: QScreen) -> bool:
 
 
 def origin_on_screen_px(widget: QWidget) -> tuple[float, float]:
-    """Upper left corner of a widget in physical pixels of the screen it is on."""
+    """Upper left corner of a widget in physical pixels of the screen it is on.
+
+    Windows lie on whole physical pixels, also at a scale of 1.25; only the floating-point way through Qt says which.
+    """
     screen = widget.screen()
-    corner = widget.mapToGlobal(QPoint(0, 0)) - screen.geometry().topLeft()
+    corner = widget.mapToGlobal(QPointF(0, 0)) - QPointF(screen.geometry().topLeft())
     scale = screen.devicePixelRatio()
     return corner.x() * scale, corner.y() * scale

@@ -150,6 +150,7 @@ def paint_status(painter: QPainter, status: TrialStatus, box: QRectF) -> None:
     if status is TrialStatus.NEW:
         painter.drawEllipse(inner)
     elif status is TrialStatus.IN_PROGRESS:
+        painter.setPen(QPen(colour, max(1.0, box.width() / 16)))
         painter.drawEllipse(inner)
         painter.setBrush(colour)
         painter.drawPie(inner, 90 * 16, -180 * 16)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from acquisition.finalise import finalise
 from acquisition.host import TrackerHost
 from acquisition.tracker import TrackerSettings
 from domain.display import Display
@@ -238,7 +239,13 @@ class AnnotationSession:
         """End the recording and publish the session file."""
         if self._is_open:
             self._is_open = False
-            self.recording.close()
+            try:
+                self.recording.close()
+            except TrackerError as problem:
+                # The host has died: its journal is whole up to that moment.
+                _log.warning("the tracker host is gone, the session is made from its journal: %s", problem)
+                self.recording.host.close()
+                finalise(self.recording.journal_path, self.recording.session_path)
         elif not self._keeps_host:
             self.recording.host.close()
 

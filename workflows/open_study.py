@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from acquisition.finalise import recover_all
 from domain.errors import UserFacingError
 from domain.study import Role, StudySettings
 from storage.study import Study
 from workflows.thumbnails import thumbnail
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,14 @@ class RecentStudy:
 
 
 def open_study(folder: Path, *, actor: str = "") -> Study:
-    """Open a study folder; `actor` is named in its audit log."""
-    return Study.open(folder, actor=actor)
+    """Open a study folder; `actor` is named in its audit log. Sessions that a crash cut off are made whole first."""
+    study = Study.open(folder, actor=actor)
+    try:
+        for recovered in recover_all(study.folder / "sessions"):
+            _log.warning("recovered a session: %s", recovered)
+    except (UserFacingError, OSError):
+        _log.exception("a cut-off session could not be recovered; its journal stays where it is")
+    return study
 
 
 def create_study(folder: Path, settings: StudySettings, *, annotator: str) -> Study:

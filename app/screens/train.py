@@ -25,7 +25,6 @@ from PySide6.QtWidgets import (
 from app.context import Services
 from app.screen import Screen, screens
 from app.texts import tr
-from app.widgets.curve_plot import CurvePlot
 from app.widgets.plain import button, card, label, page, row, set_state
 from domain.study import Role
 from training.messages import Event, RunState
@@ -54,6 +53,8 @@ class TrainScreen(Screen):
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
+        from app.widgets.curve_plot import CurvePlot  # here, since pyqtgraph would slow the start of the application
+
         self.run: TrainingRun | None = None
         self._is_paused = False
         self._is_stopping = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import subprocess
@@ -28,22 +29,20 @@ def _start_xvfb() -> subprocess.Popen[bytes] | None:
         process.wait(10)
         return None
     os.environ["DISPLAY"] = f":{number}"
+    # Registered before Qt is imported, so that the screen goes last: Qt leaves the program when its screen dies.
+    atexit.register(process.terminate)
     return process
 
 
 @pytest.fixture(scope="session")
-def virtual_screen() -> Iterator[str]:
+def virtual_screen() -> str:
     """Which Qt platform the tests of this session run on."""
-    process = _start_xvfb()
+    _start_xvfb()
     if not os.environ.get("DISPLAY") and sys.platform.startswith("linux"):
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
     elif sys.platform.startswith("linux"):
         os.environ["QT_QPA_PLATFORM"] = "xcb"
-    yield os.environ.get("QT_QPA_PLATFORM", "")
-    if process is not None:
-        process.terminate()
-        process.wait(10)
-        os.environ.pop("DISPLAY", None)
+    return os.environ.get("QT_QPA_PLATFORM", "")
 
 
 @pytest.fixture(scope="session")
@@ -66,6 +65,7 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def window(qapp: object, own_home: Path) -> Iterator[object]:
     """A shown main window; it must close without leaving a task behind."""
+    from PySide6.QtTest import QTest
     from PySide6.QtWidgets import QApplication
 
     from app.entry import main_window
@@ -73,6 +73,8 @@ def window(qapp: object, own_home: Path) -> Iterator[object]:
 
     made = main_window(UserSettings(path=str(own_home / "settings.json")))
     made.show()
+    made.activateWindow()
+    QTest.qWaitForWindowActive(made, 5000)
     yield made
     made.close()
     assert not made.isVisible()
