@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import threading
@@ -9,17 +10,20 @@ from collections.abc import Callable
 from types import TracebackType
 
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.texts import tr
 from app.theme import COLOURS, icon_pixmap
 from domain.errors import UserFacingError
+from workflows.diagnostics import write_diagnostics
 
 _log = logging.getLogger(__name__)
 
 
 class ErrorDialog(QDialog):
-    """A short sentence, a hint, one button."""
+    """A short sentence, a hint, one button; with something unexpected, a second one that packs a report."""
+
+    _report_written = Signal(str)
 
     def __init__(self, error: BaseException, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -51,11 +55,43 @@ class ErrorDialog(QDialog):
         close = buttons.addButton(tr("Close"), QDialogButtonBox.ButtonRole.AcceptRole)
         close.setProperty("role", "primary")
         buttons.accepted.connect(self.accept)
+        self.report_button: QPushButton | None = None
+        self._report_place = QLabel()
+        self._report_place.setWordWrap(True)
+        self._report_place.setVisible(False)
+        self._report_place.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        words.addWidget(self._report_place)
+        if not isinstance(error, UserFacingError):
+            self.report_button = buttons.addButton(tr("Save a report"), QDialogButtonBox.ButtonRole.ActionRole)
+            self.report_button.setToolTip(
+                tr("A zip for a bug report, without images, names or folders. Nothing is sent.")
+            )
+            self.report_button.clicked.connect(self._on_report_asked)
+            self._report_written.connect(self._on_report_written)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(24, 22, 24, 18)
         layout.setSpacing(18)
         layout.addLayout(row)
         layout.addWidget(buttons)
+
+    def _on_report_asked(self) -> None:
+        if self.report_button is not None:
+            self.report_button.setEnabled(False)
+        self._on_report_written(tr("Writing the report ..."))
+        # A thread of its own: looking at the machine takes seconds, and the task runner may be what failed.
+        threading.Thread(target=self._write_report, name="diagnostics", daemon=True).start()
+
+    def _write_report(self) -> None:
+        try:
+            text = tr("Report: {path}").format(path=write_diagnostics())
+        except (UserFacingError, OSError) as error:
+            text = str(error)
+        with contextlib.suppress(RuntimeError):  # the dialog was closed meanwhile
+            self._report_written.emit(text)
+
+    def _on_report_written(self, text: str) -> None:
+        self._report_place.setText(text)
+        self._report_place.setVisible(True)
 
 
 class ErrorHook(QObject):

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from workflows import command_line
+from workflows.event_log import keep_events
 
 DEMO = Path("demo")
 
@@ -53,4 +54,5 @@ def _open_plainly() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """What `sightline` and `python -m app` do."""
+    keep_events()
     sys.exit(command_line.run(build(), arguments))

@@ -15,6 +15,7 @@ from rich.console import Console
 import workflows.commands
 from domain.errors import Cancelled, UserFacingError
 from domain.version import VERSION
+from workflows.event_log import keep_events
 
 EXIT_UNEXPECTED = 1
 EXIT_USER = 2
@@ -77,11 +78,14 @@ def run(cli: typer.Typer, arguments: Sequence[str] | None = None) -> int:
         return EXIT_CANCELLED
     except Exception:
         log.exception("unexpected error")
-        errors.print("Something unexpected happened; the trace above says where. `sightline doctor` helps a report.")
+        errors.print(
+            "Something unexpected happened; the trace above says where. `sightline diagnostics` packs a report."
+        )
         return EXIT_UNEXPECTED
     return 0
 
 
 def main() -> None:
     """The command line without the application (`python -m workflows`)."""
+    keep_events()
     sys.exit(run(build()))

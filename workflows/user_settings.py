@@ -38,7 +38,8 @@ class UserSettings:
         path = path if path is not None else settings_file()
         values: dict[str, object] = {}
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            read = json.loads(path.read_text(encoding="utf-8"))
+            values = read if isinstance(read, dict) else {}
         except FileNotFoundError:
             pass
         except (OSError, ValueError) as error:
