@@ -63,9 +63,7 @@ class ErrorDialog(QDialog):
         words.addWidget(self._report_place)
         if not isinstance(error, UserFacingError):
             self.report_button = buttons.addButton(tr("Save a report"), QDialogButtonBox.ButtonRole.ActionRole)
-            self.report_button.setToolTip(
-                tr("A zip for a bug report, without images, names or folders. Nothing is sent.")
-            )
+            self.report_button.setToolTip(tr("A zip for a bug report: no images, names or folders. Nothing is sent."))
             self.report_button.clicked.connect(self._on_report_asked)
             self._report_written.connect(self._on_report_written)
         layout = QVBoxLayout(self)

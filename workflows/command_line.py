@@ -78,9 +78,7 @@ def run(cli: typer.Typer, arguments: Sequence[str] | None = None) -> int:
         return EXIT_CANCELLED
     except Exception:
         log.exception("unexpected error")
-        errors.print(
-            "Something unexpected happened; the trace above says where. `sightline diagnostics` packs a report."
-        )
+        errors.print("Something unexpected happened; see the trace above. `sightline diagnostics` packs a report.")
         return EXIT_UNEXPECTED
     return 0
 

@@ -1,7 +1,7 @@
 """A small log for reports: what happened, without the values it happened to.
 
 Of each record only the sentence with its gaps is kept ("%s could not be recovered: %s"), never what filled the gaps,
-so no path, image or person gets into it. Of an exception the kinds and the lines of code are kept, and its scrubbed text.
+so no path, image or person gets into it. Of an exception the kinds, the lines of code and its scrubbed text are kept.
 """
 
 from __future__ import annotations
