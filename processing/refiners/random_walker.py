@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.segmentation import random_walker
 
 from domain.events import CancelToken, OnProgress, Progress, no_progress
 from domain.fixations import ImageFixations
@@ -50,6 +49,9 @@ class RandomWalkerRefiner:
         labels[seeds.is_target] = 1
         if (labels > 0).all():
             return seeds.enlarged(seeds.is_target.astype(np.float32))
+        # Loaded here: it takes a second, which the workers of other refiners need not wait.
+        from skimage.segmentation import random_walker
+
         chances = random_walker(
             seeds.image_u8.astype(np.float64) / 255.0,
             labels,

@@ -21,7 +21,7 @@ def blob(size=(60, 80)):
     return np.exp(-((x - 40) ** 2 + (y - 30) ** 2) / 300).astype(np.float32)
 
 
-@pytest.mark.parametrize("engine", [pytest.param("fast", marks=needs_numba), "sparse"])
+@pytest.mark.parametrize("engine", [pytest.param("fast", marks=needs_numba), "sparse", "torch"])
 @pytest.mark.parametrize("name", ["rgb-0", "rgb-1", "rgb-2", "rgb-3", "grey-0", "grey-1"])
 def test_that_the_result_is_that_of_pydensecrf(data_folder, name, engine):
     with np.load(data_folder / "crf-oracles" / f"{name}.npz") as oracle:
@@ -71,6 +71,16 @@ def test_that_both_engines_and_any_number_of_threads_give_the_same(kind, size):
     expected = DenseCrf(image, engine="sparse").refine(heatmap)
     for threads in (1, 3):
         assert np.abs(DenseCrf(image, engine="fast", threads=threads).refine(heatmap) - expected).max() <= 2e-6
+
+
+@pytest.mark.parametrize("size", [(60, 80), (1, 300), (2, 2)])
+def test_that_torch_gives_the_same(size):
+    pytest.importorskip("torch")
+    image, heatmap = textured_image(size=size), np.random.default_rng(2).random(size, np.float32)
+    expected = DenseCrf(image, engine="sparse").refine(heatmap)
+    assert np.abs(DenseCrf(image, engine="torch").refine(heatmap) - expected).max() <= 1e-5
+    with pytest.raises(ValueError, match="too large for this engine"):
+        DenseCrf(textured_image(), sxy=0.01, engine="torch")
 
 
 @needs_numba
