@@ -118,11 +118,19 @@ class LiveClockMap:
         mapped = self._line.time_ns(device_us) if self._line is not None else fallback_ns
         return self.monotone(mapped)
 
+    def one_time_ns(self, device_us: int, fallback_ns: int) -> int:
+        """`time_ns` for one sample, without an array."""
+        line = self._line
+        if line is None:
+            time_ns = fallback_ns
+        else:
+            elapsed_us = device_us - line.base_us
+            time_ns = line.base_ns + elapsed_us * 1000 + round(elapsed_us * line.drift_ppm * 1e-3)
+        self._last_ns = time_ns if time_ns > self._last_ns else self._last_ns + 1
+        return self._last_ns
+
     def monotone(self, time_ns: NDArray[np.int64]) -> NDArray[np.int64]:
         """The same times, each at least one nanosecond after the one before."""
-        if len(time_ns) == 1:  # the common case on the driver's thread
-            self._last_ns = max(int(time_ns[0]), self._last_ns + 1)
-            return np.array([self._last_ns], np.int64)
         steps = np.arange(len(time_ns), dtype=np.int64)
         rising = np.maximum.accumulate(np.maximum(time_ns - steps, self._last_ns + 1)) + steps
         if len(rising):

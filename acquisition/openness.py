@@ -5,9 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict, deque
 
-import numpy as np
-from numpy.typing import NDArray
-
+from acquisition.sample_row import set_openness
 from acquisition.tracker import SampleSink
 
 WAIT_FOR = 16
@@ -19,14 +17,14 @@ class OpennessMerger:
 
     def __init__(self, sink: SampleSink) -> None:
         self._sink = sink
-        self._gaze: deque[NDArray[np.void]] = deque()
+        self._gaze: deque[tuple[int, int, bytearray]] = deque()
         self._open: OrderedDict[int, tuple[tuple[float, float], tuple[int, int]]] = OrderedDict()
         self._lock = threading.Lock()  # the two streams may come on two threads; nothing is waited for inside
 
-    def gaze(self, row: NDArray[np.void]) -> None:
-        """A gaze sample (one row, copied)."""
+    def gaze(self, device_us: int, system_us: int, row: bytearray) -> None:
+        """A gaze sample as 128 bytes, which are copied."""
         with self._lock:
-            self._gaze.append(row.copy())
+            self._gaze.append((device_us, system_us, bytearray(row)))
             self._release()
 
     def openness(self, device_us: int, values_mm: tuple[float, float], valid: tuple[int, int]) -> None:
@@ -44,13 +42,11 @@ class OpennessMerger:
 
     def _release(self, *, everything: bool = False) -> None:
         while self._gaze:
-            row = self._gaze[0]
-            found = self._open.pop(int(row["device_us"][0]), None)
+            device_us, system_us, row = self._gaze[0]
+            found = self._open.pop(device_us, None)
             if found is None and len(self._gaze) <= WAIT_FOR and not everything:
                 return
             self._gaze.popleft()
             if found is not None:
-                values, valid = found
-                row["openness_mm"] = values
-                row["openness_valid"] = [bool(flag) for flag in valid]
-            self._sink.samples(row)
+                set_openness(row, *found)
+            self._sink.packed_sample(device_us, system_us, row)

@@ -33,6 +33,8 @@ _HEADER = np.dtype(
     ]
 )
 
+_HEAD, _TAIL, _OVERFLOW, _HEARTBEAT = 3, 4, 5, 6
+
 
 class SharedClock:
     """The host's clock as both processes see it: real, faster than real, or advanced by command."""
@@ -82,6 +84,8 @@ class Ring:
         with path.open("r+b") as file:
             self._memory = mmap.mmap(file.fileno(), 0)
         self._header = np.frombuffer(self._memory, _HEADER, count=1)[0:1].view(_HEADER)[0]
+        # One aligned 8-byte store each: what another process reads is never half a number.
+        self._numbers = np.frombuffer(self._memory, "<i8", count=8)
         if create:
             self._header["slots"] = slots
             self._header["version"] = _VERSION
@@ -93,6 +97,7 @@ class Ring:
         self._rows = np.frombuffer(self._memory, SAMPLE_RECORD, count=self.slots, offset=_HEADER_BYTES)
         self.clock = SharedClock(self._header)
         self.keep = False
+        self._head = int(self._numbers[_HEAD])
         self._is_closed = False
 
     # Writer -----------------------------------------------------------------------------------------------------
@@ -100,20 +105,32 @@ class Ring:
     def append(self, rows: NDArray[np.void]) -> int:
         """Add rows; returns how many did not fit because the journal is behind."""
         n = len(rows)
-        head = int(self._header["head"])
-        room = self.slots - (head - int(self._header["tail"])) if self.keep else self.slots
+        head = self._head
+        room = self.slots - (head - int(self._numbers[_TAIL])) if self.keep else self.slots
         lost = max(0, n - room)
         if lost:
             rows = rows[: n - lost]
             n -= lost
-            self._header["n_overflow"] += lost
+            self._numbers[_OVERFLOW] += lost
         start = head % self.slots
         first = min(n, self.slots - start)
         self._rows[start : start + first] = rows[:first]
         if first < n:
             self._rows[: n - first] = rows[first:]
-        self._header["head"] = head + n
+        self._head = head + n
+        self._numbers[_HEAD] = self._head
         return lost
+
+    def append_packed(self, row: bytes | bytearray) -> None:
+        """Add one row of 128 bytes: the quick way for a driver's callback."""
+        head = self._head
+        if self.keep and head - int(self._numbers[_TAIL]) >= self.slots:
+            self._numbers[_OVERFLOW] += 1
+            return
+        at = _HEADER_BYTES + (head % self.slots) * SAMPLE_RECORD.itemsize
+        self._memory[at : at + SAMPLE_RECORD.itemsize] = row
+        self._head = head + 1
+        self._numbers[_HEAD] = self._head
 
     def room(self) -> int:
         """How many rows fit before the journal must have taken some."""
@@ -122,32 +139,32 @@ class Ring:
     @property
     def tail(self) -> int:
         """Position up to which the journal has taken the samples."""
-        return int(self._header["tail"])
+        return int(self._numbers[_TAIL])
 
     @tail.setter
     def tail(self, position: int) -> None:
-        self._header["tail"] = position
+        self._numbers[_TAIL] = position
 
     def beat(self) -> None:
         """Say that the host is alive."""
-        self._header["heartbeat_ns"] = time.perf_counter_ns()
+        self._numbers[_HEARTBEAT] = time.perf_counter_ns()
 
     # Readers ----------------------------------------------------------------------------------------------------
 
     @property
     def head(self) -> int:
         """Position after the newest sample."""
-        return int(self._header["head"])
+        return int(self._numbers[_HEAD])
 
     @property
     def n_overflow(self) -> int:
         """Samples that found no room."""
-        return int(self._header["n_overflow"])
+        return int(self._numbers[_OVERFLOW])
 
     @property
     def heartbeat_age_s(self) -> float:
         """Seconds since the host last said that it is alive."""
-        return (time.perf_counter_ns() - int(self._header["heartbeat_ns"])) / 1e9
+        return (time.perf_counter_ns() - int(self._numbers[_HEARTBEAT])) / 1e9
 
     def between(self, start: int, stop: int) -> NDArray[np.void]:
         """A copy of the samples at positions start to stop, which must still be in the ring."""
@@ -161,7 +178,7 @@ class Ring:
     def read_since(self, position: int) -> tuple[NDArray[np.void], int, int]:
         """Samples from a position on, the next position, and how many came too late to be read here."""
         head = self.head
-        start = max(position, head - self.slots + 1024, 0)
+        start = max(position, head - self.slots + min(1024, self.slots // 4), 0)
         rows = self.between(start, head)
         overrun = self.head - self.slots - start  # written over while they were copied
         if overrun > 0:
@@ -182,6 +199,7 @@ class Ring:
             return
         self._is_closed = True
         del self._rows
+        self._numbers = self._numbers.copy()
         self._header = self._header.copy()
         # A driver's thread may still hold the clock; then the memory goes with that thread.
         with contextlib.suppress(BufferError):

@@ -5,20 +5,24 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-import numpy as np
-
-from domain.gaze import SAMPLE_RECORD
-
 _LAYOUT = struct.Struct("<4q4f6f6f2f2f8B2I")
+_OPENNESS = struct.Struct("<2f")
+_OPENNESS_AT, _OPENNESS_VALID_AT = 104, 118
 _NAN = float("nan")
 
 
+def set_openness(row: bytearray, values_mm: tuple[float, float], valid: tuple[int, int]) -> None:
+    """Put the openness of both eyes into a packed row."""
+    _OPENNESS.pack_into(row, _OPENNESS_AT, *values_mm)
+    row[_OPENNESS_VALID_AT] = bool(valid[0])
+    row[_OPENNESS_VALID_AT + 1] = bool(valid[1])
+
+
 class SampleRow:
-    """A row of `SAMPLE_RECORD` that is filled again for each sample; `row` is what the sink takes."""
+    """A row of `SAMPLE_RECORD` as bytes that is filled again for each sample."""
 
     def __init__(self) -> None:
-        self._bytes = bytearray(_LAYOUT.size)
-        self.row = np.frombuffer(self._bytes, SAMPLE_RECORD)
+        self.packed = bytearray(_LAYOUT.size)
 
     def pack(
         self,
@@ -41,7 +45,7 @@ class SampleRow:
     ) -> None:
         """Fill the row; seq, time and segment are the host's. Positional, because it runs for each sample."""
         _LAYOUT.pack_into(
-            self._bytes,
+            self.packed,
             0,
             0,
             0,

@@ -90,6 +90,10 @@ class SampleSink(Protocol):
         """Rows of `SAMPLE_RECORD` in order of time; the host fills seq, segment, and time_ns where it is 0."""
         ...
 
+    def packed_sample(self, device_us: int, system_us: int, row: bytearray) -> None:
+        """One row of `SAMPLE_RECORD` as 128 bytes: the quick way for a callback per sample."""
+        ...
+
     def time_probe(self, request_us: int, device_us: int, response_us: int) -> None:
         """One probe of the device clock between two readings of the system clock."""
         ...

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from acquisition.finalise import JOURNAL_SUFFIX, finalise
 from acquisition.host import HostEvent, TrackerHost
+from acquisition.screen_check import require_display_area
 from acquisition.tracker import TrackerSettings
 from domain.display import Display
-from domain.errors import TrackerError
+from domain.errors import TrackerError, UserFacingError
 from domain.gaze import SAMPLE_RECORD, GazeSamples
 from domain.markers import IMAGE_OFFSET, IMAGE_ONSET, KEY_PRESS, VIEW_CHANGE, Marker, view_as_json
 from domain.scene import Scene
@@ -25,6 +26,7 @@ from domain.session import OnlineFixation, SessionHeader, SessionRecord, Session
 from domain.version import VERSION
 from domain.view import ImageView
 from storage.session_file import header_as_json
+from workflows.online_fixations import OnlineFixations
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +52,7 @@ class OnlineDetector(Protocol):
 class RecordSession:
     """One sitting of one annotator with one tracker; the application, the command line and the demo all use it.
 
+    Fixations are found while it runs (by `detector`, I-VT by default) whenever `poll` is called.
     Markers take times of `now_ns()`. With a simulated tracker of speed 0 time stands still between calls of `advance`.
     """
 
@@ -63,6 +66,7 @@ class RecordSession:
         target: str = "",
         python: str = "",
         detector: OnlineDetector | None = None,
+        finds_fixations: bool = True,
         about: Mapping[str, Any] | None = None,
     ) -> None:
         self.folder = folder
@@ -71,7 +75,8 @@ class RecordSession:
         self.host = TrackerHost(settings, python=python)
         self._texts = {"study": study, "annotator": annotator, "target": target}
         self._about = dict(about or {})
-        self._detector = detector
+        online = OnlineFixations(settings.display) if finds_fixations else None
+        self._detector: OnlineDetector | None = detector or online
         self._position = 0
         self._trial_rows: list[NDArray[np.void]] = []
         self._trial_markers: list[Marker] = []
@@ -101,9 +106,15 @@ class RecordSession:
 
         Raises:
             TrackerError: the tracker cannot be opened.
+            WrongScreenError: the tracker's display area is not this screen.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         info = self.host.start() if not self.host.is_alive else self.host.info
+        try:
+            require_display_area(self.display, info.display_area_mm)
+        except UserFacingError:
+            self.host.close()
+            raise
         header = SessionHeader(
             session_id=self.session_id,
             created_utc=datetime.now(timezone.utc).isoformat(),

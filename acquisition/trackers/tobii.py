@@ -249,9 +249,10 @@ class TobiiTracker(Tracker):
 
     def _on_gaze(self, data: Mapping[str, Any]) -> None:
         row = self._row
+        device_us, system_us = data["device_time_stamp"], data["system_time_stamp"]
         row.pack(
-            data["device_time_stamp"],
-            data["system_time_stamp"],
+            device_us,
+            system_us,
             data["left_gaze_point_on_display_area"],
             data["right_gaze_point_on_display_area"],
             data["left_gaze_point_in_user_coordinate_system"],
@@ -268,9 +269,9 @@ class TobiiTracker(Tracker):
             data["right_pupil_validity"],
         )
         if self._merger is not None:
-            self._merger.gaze(row.row)
+            self._merger.gaze(device_us, system_us, row.packed)
         elif self._sink is not None:
-            self._sink.samples(row.row)
+            self._sink.packed_sample(device_us, system_us, row.packed)
 
     def _on_openness(self, data: Mapping[str, Any]) -> None:
         if self._merger is not None:

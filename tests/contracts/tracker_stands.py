@@ -46,6 +46,11 @@ class ListSink:
             self.parts.append(rows.copy())
             self._changed.notify_all()
 
+    def packed_sample(self, device_us: int, system_us: int, row: bytearray) -> None:
+        (one,) = rows = np.frombuffer(bytes(row), SAMPLE_RECORD).copy()
+        assert (one["device_us"], one["system_us"]) == (device_us, system_us)
+        self.samples(rows)
+
     def time_probe(self, request_us: int, device_us: int, response_us: int) -> None:
         with self._changed:
             self.probes.append((request_us, device_us, response_us))
