@@ -17,6 +17,9 @@ from training.resampling import Placement, placements, resample
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
+# Averages of whole numbers often end in .5, where the last bit decides the rounding and two runtimes differ.
+TIE = 1e-3
+
 
 @dataclass(frozen=True)
 class Preprocess:
@@ -51,7 +54,7 @@ class Preprocess:
         channels = torch.from_numpy(np.ascontiguousarray(np.moveaxis(image, -1, 0))).to(torch.float32)
         if self.in_channels == 1:
             channels = channels.mean(0, keepdim=True)
-        return self._squared(channels).round().clamp(0, 255).to(torch.uint8)
+        return (self._squared(channels) + TIE).round().clamp(0, 255).to(torch.uint8)
 
     def square_map(self, values: NDArray[np.float32]) -> Tensor:
         """Map (H, W) to the square (S, S) float32, by the same filter as the image."""

@@ -1,0 +1,55 @@
+"""Loads the unmodified published modules (med-air/GazeMedSeg) from a checkout outside this repository."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import types
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from training.torchvision_shim import ensure_torchvision
+
+
+@dataclass(frozen=True)
+class Published:
+    """What the comparisons call."""
+
+    model_class: Any
+    consistency: Any
+    pure_consistency: Any
+    bce: Any
+    metric: Any
+
+
+def load_published(checkout: Path) -> Published:
+    """The published model and losses; needs MONAI, and scikit-learn for a metric module that is imported on the way."""
+    ensure_torchvision()
+    if importlib.util.find_spec("einops") is None:
+        # Imported by the published model but never called.
+        stub = types.ModuleType("einops")
+        stub.rearrange = None  # type: ignore[attr-defined]
+        sys.modules["einops"] = stub
+    models = _package("published_models", checkout / "models")
+    utils = _package("published_utils", checkout / "utils")
+    multi_level = importlib.import_module(f"{models}.multi_level")
+    losses = importlib.import_module(f"{utils}.losses")
+    return Published(
+        multi_level.MultiLevelModel,
+        losses.multi_level_propgation_consistency_loss,
+        losses.multi_level_consistency_loss,
+        losses.BCEWithLogitsMaskLoss(),
+        importlib.import_module(f"{utils}.metric"),
+    )
+
+
+def _package(name: str, folder: Path) -> str:
+    """A package whose own __init__ is passed over, since it imports what is not needed here."""
+    if not folder.is_dir():
+        raise SystemExit(f"{folder} is not there: --reference names a checkout of med-air/GazeMedSeg")
+    package = types.ModuleType(name)
+    package.__path__ = [str(folder)]
+    sys.modules[name] = package
+    return name

@@ -1,0 +1,15 @@
+"""U-Net with a ResNet-18 encoder."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from training.backbone import backbones
+from training.config import TrainConfig
+from training.smp_unet import SmpUnet
+
+
+@backbones.register("unet_resnet18")
+def build(config: TrainConfig) -> nn.Module:
+    """Encoder from segmentation-models-pytorch; pretrained where `weights_file` names a file."""
+    return SmpUnet("resnet18", config)
