@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -74,10 +76,23 @@ def _batch(config: TrainConfig, size: int, batch: int, dtype: torch.dtype, seed:
 def _their_loss(published: Published, out: dict[str, Tensor], targets: Tensor) -> Tensor:
     """The lines of GazeSupTrainer._update that add up the loss."""
     n = targets.shape[1]
-    loss = sum(published.bce(out[f"logits_{i + 1}"], targets[:, i : i + 1]) for i in range(n))
+    with _targets_as_precise_as(targets.dtype):
+        loss = sum(published.bce(out[f"logits_{i + 1}"], targets[:, i : i + 1]) for i in range(n))
     plain = [out[f"logits_{i + 1}"] for i in range(n)]
     moved = [out[f"logits_prop_{i + 1}"] for i in range(n)]
     return loss + CONS_WEIGHT * published.consistency(plain, moved).sum()
+
+
+@contextmanager
+def _targets_as_precise_as(dtype: torch.dtype) -> Iterator[None]:
+    """Published BCE casts its target by .float(), and torch then works partly in fp32, also in fp64."""
+    original = Tensor.float
+    if dtype == torch.float64:
+        Tensor.float = Tensor.double  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Tensor.float = original  # type: ignore[method-assign]
 
 
 def _one_batch(

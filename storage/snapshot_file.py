@@ -40,7 +40,7 @@ class SnapshotItem:
     """One image with what is known of it. File names are relative to the snapshot's folder.
 
     maps: one per annotator, each 0-1, of the image's size. outside_share: part of the looking time that fell off the
-    image, NaN where unknown. case: patient or volume; images of one case never lie in two splits.
+    image, None where unknown. case: patient or volume; images of one case never lie in two splits.
     """
 
     item_id: str
@@ -52,7 +52,7 @@ class SnapshotItem:
     mask_origin: MaskOrigin = ""
     case: str = ""
     split: Split = "train"
-    outside_share: float = float("nan")
+    outside_share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class SnapshotSource:
     mask_origin: MaskOrigin = ""
     case: str = ""
     split: Split = "train"
-    outside_share: float = float("nan")
+    outside_share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -244,10 +244,7 @@ def _content_digest(folder: Path, items: Sequence[SnapshotItem]) -> str:
 
 
 def _item_json(item: SnapshotItem) -> dict[str, Any]:
-    values = asdict(item)
-    # JSON has no NaN.
-    values["outside_share"] = None if np.isnan(item.outside_share) else item.outside_share
-    return {**values, "size": list(item.size), "maps": list(item.maps)}
+    return {**asdict(item), "size": list(item.size), "maps": list(item.maps)}
 
 
 def _item_from_json(values: dict[str, Any]) -> SnapshotItem:
@@ -256,13 +253,11 @@ def _item_from_json(values: dict[str, Any]) -> SnapshotItem:
         if PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor or ".." in PureWindowsPath(name).parts:
             raise ValueError(f"{name!r} lies outside the snapshot")
     width, height = values["size"]
-    outside = values.get("outside_share")
     return SnapshotItem(
         **{
             **values,
             "size": (int(width), int(height)),
             "maps": tuple(values["maps"]),
-            "outside_share": float("nan") if outside is None else float(outside),
         }
     )
 

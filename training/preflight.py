@@ -217,8 +217,8 @@ def _inverted(facts: list[_Facts]) -> list[Finding]:
 
 
 def _off_image(snapshot: Snapshot) -> list[Finding]:
-    known = [item for item in snapshot.items if not np.isnan(item.outside_share)]
-    off = tuple(item.item_id for item in known if item.outside_share > MAX_OUTSIDE_SHARE)
+    known = [(item.item_id, item.outside_share) for item in snapshot.items if item.outside_share is not None]
+    off = tuple(name for name, share in known if share > MAX_OUTSIDE_SHARE)
     if not off:
         return []
     return [

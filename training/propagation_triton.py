@@ -78,7 +78,7 @@ def _place(height, width, pixels: tl.constexpr):  # type: ignore[no-untyped-def]
 
 
 @triton.jit
-def _neighbour(number: tl.constexpr, row, column, height, width, is_pixel):  # type: ignore[no-untyped-def]
+def _neighbour(number, row, column, height, width, is_pixel):  # type: ignore[no-untyped-def]
     far_row = row + (number // 5 - 2) * 2
     far_column = column + (number % 5 - 2) * 2
     is_inside = is_pixel & (far_row >= 0) & (far_row < height) & (far_column >= 0) & (far_column < width)
@@ -102,7 +102,7 @@ def _forward(features, centred, out, height, width, channels, pixels: tl.constex
     largest = tl.zeros([pixels], tl.float32)
     total = tl.zeros([pixels], tl.float32)
     moved = tl.zeros([pixels], tl.float32)
-    for number in tl.static_range(25):
+    for number in range(25):
         far, is_inside = _neighbour(number, row, column, height, width, is_pixel)
         score = tl.maximum(tl.sum(own * _vectors(base, far, is_inside, channels, block), axis=1), 0.0)
         value = tl.load(centred + area + far, mask=is_inside, other=0.0)
@@ -137,7 +137,7 @@ def _backward_scores(  # type: ignore[no-untyped-def]
     largest = tl.zeros([pixels], tl.float32)
     total = tl.zeros([pixels], tl.float32)
     # First pass: scores into `shares`, and what the softmax needs.
-    for number in tl.static_range(25):
+    for number in range(25):
         far, is_inside = _neighbour(number, row, column, height, width, is_pixel)
         score = tl.sum(own * _vectors(base, far, is_inside, channels, block), axis=1)
         tl.store(shares + slot + number, score, mask=is_pixel)
@@ -147,7 +147,7 @@ def _backward_scores(  # type: ignore[no-untyped-def]
         largest = highest
     mean = tl.load(out + area + index, mask=is_pixel, other=0.0)
     slope = tl.load(grad + area + index, mask=is_pixel, other=0.0)
-    for number in tl.static_range(25):
+    for number in range(25):
         far, is_inside = _neighbour(number, row, column, height, width, is_pixel)
         score = tl.load(shares + slot + number, mask=is_pixel, other=0.0)
         share = tl.exp(tl.maximum(score, 0.0) - largest) / total * slope
@@ -177,7 +177,7 @@ def _backward_gather(  # type: ignore[no-untyped-def]
     slot = (area + index) * 25
     total = tl.zeros([pixels, block], tl.float32)
     given = tl.zeros([pixels], tl.float32)
-    for number in tl.static_range(25):
+    for number in range(25):
         far, is_inside = _neighbour(number, row, column, height, width, is_pixel)
         # The neighbour sees this pixel under the mirrored number.
         mirrored = (area + far) * 25 + (24 - number)

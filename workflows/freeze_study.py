@@ -112,13 +112,13 @@ def _mask(study: Study, image: StudyImage, target: str) -> tuple[NDArray[np.bool
     return delivered, "reference" if delivered is not None else ""
 
 
-def _outside_share(trials: list[TrialRecord]) -> float:
-    """Part of the fixation time off the image, NaN without fixations."""
+def _outside_share(trials: list[TrialRecord]) -> float | None:
+    """Part of the fixation time off the image, None without fixations."""
     xy = np.concatenate([t.fixations.xy_norm for t in trials]) if trials else np.zeros((0, 2))
     duration = np.concatenate([t.fixations.duration_ms for t in trials]) if trials else np.zeros(0)
     total = float(duration.sum())
     if total <= 0:
-        return math.nan
+        return None
     is_off = ((xy < 0) | (xy > 1)).any(1)
     return float(duration[is_off].sum()) / total
 
