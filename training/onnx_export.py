@@ -50,7 +50,7 @@ class OnnxModel(nn.Module):
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """One image (H, W, 3) uint8."""
         p = self.preprocess
-        size = torch.tensor(image.shape[:2]).to(torch.float32) if not torch.jit.is_tracing() else _shape(image)
+        size = _shape(image)
         height, width = size[0], size[1]
         scales = p.size_px / size
         if p.keep_aspect:

@@ -72,13 +72,13 @@ def _sizes(channels: int) -> tuple[int, int]:
 
 
 @triton.jit
-def _place(height, width, pixels: tl.constexpr):  # type: ignore[no-untyped-def]
+def _place(height, width, pixels: tl.constexpr):
     index = tl.program_id(0) * pixels + tl.arange(0, pixels)
     return index, index // width, index % width, index < height * width
 
 
 @triton.jit
-def _neighbour(number, row, column, height, width, is_pixel):  # type: ignore[no-untyped-def]
+def _neighbour(number, row, column, height, width, is_pixel):
     far_row = row + (number // 5 - 2) * 2
     far_column = column + (number % 5 - 2) * 2
     is_inside = is_pixel & (far_row >= 0) & (far_row < height) & (far_column >= 0) & (far_column < width)
@@ -86,14 +86,14 @@ def _neighbour(number, row, column, height, width, is_pixel):  # type: ignore[no
 
 
 @triton.jit
-def _vectors(base, index, mask, channels, block: tl.constexpr):  # type: ignore[no-untyped-def]
+def _vectors(base, index, mask, channels, block: tl.constexpr):
     lane = tl.arange(0, block)
     wanted = mask[:, None] & (lane[None, :] < channels)
     return tl.load(base + index[:, None] * channels + lane[None, :], mask=wanted, other=0.0).to(tl.float32)
 
 
 @triton.jit
-def _forward(features, centred, out, height, width, channels, pixels: tl.constexpr, block: tl.constexpr):  # type: ignore[no-untyped-def]
+def _forward(features, centred, out, height, width, channels, pixels: tl.constexpr, block: tl.constexpr):
     index, row, column, is_pixel = _place(height, width, pixels)
     area = tl.program_id(1).to(tl.int64) * height * width
     base = features + area * channels
@@ -116,7 +116,7 @@ def _forward(features, centred, out, height, width, channels, pixels: tl.constex
 
 
 @triton.jit
-def _backward_scores(  # type: ignore[no-untyped-def]
+def _backward_scores(
     features,
     centred,
     out,
@@ -159,7 +159,7 @@ def _backward_scores(  # type: ignore[no-untyped-def]
 
 
 @triton.jit
-def _backward_gather(  # type: ignore[no-untyped-def]
+def _backward_gather(
     features,
     d_scores,
     shares,

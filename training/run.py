@@ -49,6 +49,7 @@ class Run:
         self.checkpoints = Checkpoints(self.paths.checkpoints)
         self.team: Team = join_team(self.config)
         self._finish_early = False
+        self._early_commands: list[str] = []
         self._previewed = 0.0
 
     def execute(self) -> None:
@@ -180,7 +181,7 @@ class Run:
         self.voice.say(event="preview", step=step, files=[str(path) for path in files])
 
     def _obey(self, engine: Engine, snapshot: Snapshot) -> None:
-        command = self.team.agree((self.ears.next() or {}).get("command") if self.team.is_first else None)
+        command = self.team.agree(self._heard() if self.team.is_first else None)
         if command == "preview" and self.team.is_first:
             self._preview(Predictor(engine.final_net, self.config, engine.place), snapshot, engine.step)
         elif command == "stop":
@@ -190,6 +191,12 @@ class Run:
             self._finish_early = True
         elif command == "pause":
             self._pause(engine)
+
+    def _heard(self) -> str | None:
+        if self._early_commands:
+            return self._early_commands.pop(0)
+        command = (self.ears.next() or {}).get("command")
+        return None if command is None else str(command)
 
     def _pause(self, engine: Engine) -> None:
         """Save, give the GPU's memory back, and wait."""
@@ -227,8 +234,11 @@ class Run:
         return MetricsFile(self.paths.metrics, [*columns, "micro_batch"], from_step=engine.step)
 
     def _tell(self, progress: Progress) -> None:
-        command = self.ears.next() or {}
-        if command.get("command") == "stop":
+        heard = self.ears.next()
+        if heard and heard.get("command") == "stop":
             raise Cancelled
+        if heard:
+            # Asked for before the first step: obeyed there.
+            self._early_commands.append(str(heard.get("command")))
         if progress.done % 10 == 0 or progress.done == progress.total:
             self.voice.say(event="progress", done=progress.done, total=progress.total, text=progress.text)
