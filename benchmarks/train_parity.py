@@ -73,7 +73,7 @@ def _batch(config: TrainConfig, size: int, batch: int, dtype: torch.dtype, seed:
     return image, targets
 
 
-def _their_loss(published: Published, out: dict[str, Tensor], targets: Tensor) -> Tensor:
+def their_loss(published: Published, out: dict[str, Tensor], targets: Tensor) -> Tensor:
     """The lines of GazeSupTrainer._update that add up the loss."""
     n = targets.shape[1]
     with _targets_as_precise_as(targets.dtype):
@@ -101,8 +101,8 @@ def _one_batch(
     theirs, ours, config = _pair(published, levels, channels, dtype)
     image, targets = _batch(config, size, batch, dtype)
     out = theirs(image)
-    their_loss = _their_loss(published, out, targets)
-    their_loss.backward()
+    wanted_loss = their_loss(published, out, targets)
+    wanted_loss.backward()
     outputs = ours(image, True)
     terms = multi_level_loss(outputs, targets, None, config=config, consistency_weight=CONS_WEIGHT)
     our_loss = terms.total.mean()
@@ -114,7 +114,7 @@ def _one_batch(
     return [
         _figure(f"{name}: logits", logits, limit),
         _figure(f"{name}: propagated logits", moved, limit),
-        _figure(f"{name}: loss", _relative(our_loss, their_loss), limit),
+        _figure(f"{name}: loss", _relative(our_loss, wanted_loss), limit),
         _figure(f"{name}: gradients", gradients, limit),
     ]
 
@@ -154,12 +154,12 @@ def _curve(published: Published, *, size: int, batch: int, steps: int) -> Figure
     ]
     for step in range(steps):
         image, targets = _batch(config, size, batch, torch.float64, seed=100 + step % 8)
-        their_loss = _their_loss(published, theirs(image), targets)
+        wanted_loss = their_loss(published, theirs(image), targets)
         terms = multi_level_loss(ours(image, True), targets, None, config=config, consistency_weight=CONS_WEIGHT)
         our_loss = terms.total.mean()
-        ours_now, theirs_now = float(our_loss.detach()), float(their_loss.detach())
+        ours_now, theirs_now = float(our_loss.detach()), float(wanted_loss.detach())
         largest = max(largest, abs(ours_now - theirs_now) / max(1.0, abs(theirs_now)))
-        for optimiser, loss in zip(optimisers, (their_loss, our_loss), strict=True):
+        for optimiser, loss in zip(optimisers, (wanted_loss, our_loss), strict=True):
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

@@ -48,7 +48,7 @@ def _silence_dropout(net: nn.Module) -> None:
         if isinstance(module, (nn.Dropout, nn.Dropout2d)):
             module.p = 0.0
         elif hasattr(module, "drop_prob"):
-            module.drop_prob = 0.0
+            setattr(module, "drop_prob", 0.0)  # noqa: B010 - timm's DropPath, whose type is not known here
 
 
 def _replace_batch_norms(module: nn.Module) -> None:

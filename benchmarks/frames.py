@@ -1,0 +1,28 @@
+"""Synthetic frames with exact masks and simulated maps, for benchmarks that need no real data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from domain.labels import LabelParameters
+from storage.snapshot_file import Snapshot, SnapshotSource, SnapshotWriter
+
+
+def synthetic_snapshot(folder: Path, *, n_train: int, n_val: int, size: tuple[int, int]) -> Snapshot:
+    """Ellipses on noise, their maps the mask blurred as gaze would leave it (simulated)."""
+    with SnapshotWriter(folder, target="ellipse", labels=LabelParameters(), is_simulated=True) as writer:
+        for number in range(n_train + n_val):
+            rng = np.random.default_rng(number)
+            rows, columns = np.mgrid[: size[0], : size[1]]
+            centre, radii = rng.uniform(0.3, 0.7, 2) * size, rng.uniform(0.12, 0.25, 2) * size
+            mask = ((rows - centre[0]) / radii[0]) ** 2 + ((columns - centre[1]) / radii[1]) ** 2 < 1
+            image = rng.normal((150, 90, 80), 10, (*size, 3))
+            image[mask] += (35, 25, -10)
+            heat = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.06 * max(size))
+            frame = np.clip(image, 0, 255).astype(np.uint8)
+            split = "val" if number >= n_train else "train"
+            writer.add(SnapshotSource(f"frame-{number}", frame, [heat / heat.max()], mask, "reference", split=split))
+        return writer.finish()
