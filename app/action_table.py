@@ -10,6 +10,7 @@ WORKLIST = "worklist"
 REVIEW = "review"
 VIEW = "view"
 TRACKER = "tracker"
+CALIBRATE = "calibrate"
 CONTEXTS = {
     EVERYWHERE: "Everywhere",
     WORKLIST: "Worklist",
@@ -18,6 +19,7 @@ CONTEXTS = {
     VIEW: "Image",
     REVIEW: "Review",
     TRACKER: "Tracker",
+    CALIBRATE: "Calibrate",
 }
 
 _GENERAL = (
@@ -108,4 +110,24 @@ _REVIEW = (
     Action("review.comment", "Comment", ("C",), REVIEW),
 )
 
-ACTIONS: tuple[Action, ...] = _GENERAL + _WORKLIST + _ANNOTATE + _CORRECT + _VIEW + _REVIEW
+_TRACKER = (
+    Action("tracker.connect", "Connect the tracker", ("Ctrl+Return",), TRACKER, "tracker"),
+    Action("tracker.calibrate", "Calibrate", ("Ctrl+R",), TRACKER, "target"),
+    Action("tracker.validate", "Validate", ("Ctrl+T",), TRACKER, "check"),
+    Action("tracker.drift", "Drift check", ("Ctrl+D",), TRACKER, "eye"),
+)
+
+_CALIBRATE = (
+    Action("calibrate.accept", "Accept, or go on", ("Return", "Enter"), CALIBRATE, "check"),
+    Action("calibrate.look", "I look at it", ("Space",), CALIBRATE, "eye"),
+    Action("calibrate.skip", "Skip this point", ("S",), CALIBRATE, "skip"),
+    Action("calibrate.next_point", "Choose the next point", ("N", "Right"), CALIBRATE, "right"),
+    Action("calibrate.previous_point", "Choose the previous point", ("P", "Left"), CALIBRATE, "left"),
+    Action("calibrate.redo_point", "Repeat the chosen point", ("R",), CALIBRATE, "repeat"),
+    Action("calibrate.redo_all", "Repeat all points", ("Shift+R",), CALIBRATE, "repeat"),
+    Action("calibrate.validate", "Validate again", ("V",), CALIBRATE, "target"),
+    Action("calibrate.attempt", "Show the next attempt", ("T",), CALIBRATE, "layers"),
+    Action("calibrate.cancel", "Stop, keep the calibration of before", ("Escape",), CALIBRATE, "close"),
+)
+
+ACTIONS: tuple[Action, ...] = _GENERAL + _WORKLIST + _ANNOTATE + _CORRECT + _VIEW + _REVIEW + _TRACKER + _CALIBRATE

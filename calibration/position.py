@@ -67,6 +67,9 @@ def head_position(
     recent = samples[samples.time_ns > samples.time_ns[-1] - recent_ms * 1e6]
     eyes = (_eye_mm(recent, LEFT, plane, ideal_distance_mm), _eye_mm(recent, RIGHT, plane, ideal_distance_mm))
     seen = [eye for eye in eyes if eye is not None]
+    if not seen and not samples.origin_valid.any() and float(lost.min()) < 0.8:
+        # A mouse, or a tracker that does not say where the eyes are: there is nothing to guide by.
+        return HeadPosition(loss=loss, rate_hz=rate, is_good=True)
     if not seen:
         return HeadPosition(
             loss=loss, rate_hz=rate, advice=("No eyes are seen. Sit in front of the screen and look at it.",)

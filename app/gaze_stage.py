@@ -1,0 +1,105 @@
+"""A black window over the whole screen that shows a target, frame by frame, and notices when the screen changes."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QColor, QCursor, QPainter, QPaintEvent, QScreen
+from PySide6.QtWidgets import QWidget
+
+from app.full_screen import covers, fill_screen
+from app.widgets.gaze_target import paint_target
+from calibration.animation import TargetLook
+from domain.display import Display
+from workflows.calibration_target import HostTarget
+
+FRAME_MS = 16
+SETTLE_FRAMES = 30
+"""A window manager may need so many frames before the window lies where it was put."""
+
+
+class GazeStage(QWidget):
+    """Ticks what runs in front of the tracker. `finished` comes once, when it is over."""
+
+    finished = Signal()
+
+    def __init__(self, source: HostTarget, display: Display, *, is_playful: bool = False) -> None:
+        super().__init__()
+        self.source = source
+        self.display = display
+        self._is_playful = is_playful
+        self._is_finished = False
+        self._n_frames = 0
+        self._screen_at_start: QScreen | None = None
+        self._timer = QTimer(self)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.setInterval(FRAME_MS)
+        self._timer.timeout.connect(self._on_frame)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setCursor(Qt.CursorShape.BlankCursor)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+
+    # what a subclass says
+
+    def tick(self) -> None:
+        """A frame passes."""
+
+    def look(self) -> TargetLook | None:
+        """The target now, or none."""
+        return None
+
+    def on_screen_changed(self) -> None:
+        """The screen is not the one from the start any more."""
+
+    # life
+
+    def open_on(self, screen: QScreen) -> None:
+        """Fill the screen and begin."""
+        self._screen_at_start = screen
+        fill_screen(self, screen)
+        self.setFocus()
+        self._timer.start()
+
+    def finish(self) -> None:
+        """Stop ticking and say so."""
+        if not self._is_finished:
+            self._is_finished = True
+            self._timer.stop()
+            self.finished.emit()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self._timer.stop()
+        super().closeEvent(event)
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.DevicePixelRatioChange and self._n_frames > SETTLE_FRAMES:
+            self.on_screen_changed()
+        super().changeEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor(0, 0, 0))
+        look = self.look()
+        if look is not None:
+            x, y = self.display.px_per_deg()
+            scale = self.display.scale
+            paint_target(
+                painter,
+                look,
+                size=(self.width(), self.height()),
+                px_per_deg=(x / scale, y / scale),
+                is_playful=self._is_playful,
+            )
+        painter.end()
+
+    def _on_frame(self) -> None:
+        self._n_frames += 1
+        screen = self._screen_at_start
+        if self._n_frames > SETTLE_FRAMES and screen is not None:
+            moved = self.screen() is not screen or not covers(self, screen)
+            if moved or screen.devicePixelRatio() != self.display.scale:
+                self.on_screen_changed()
+        if self.source.host.info.driver == "mouse" and self.isVisible():
+            at = self.mapFromGlobal(QCursor.pos())
+            self.source.host.point_at(at.x() / max(self.width(), 1), at.y() / max(self.height(), 1))
+        self.tick()
+        self.update()
