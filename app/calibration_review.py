@@ -154,6 +154,11 @@ class CalibrationReview(QWidget):
         column.addWidget(self._rule)
         column.addWidget(line())
         column.addLayout(self._figure_grid())
+        meaning = tr(
+            "accuracy: angle of the mean offset, what a better calibration removes · median: how far off a single look"
+            " is · SD, RMS-S2S: noise"
+        )
+        column.addWidget(label(meaning, "small", wraps=True))
         column.addWidget(line())
         column.addWidget(self._objections)
         column.addWidget(self.reason)

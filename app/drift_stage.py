@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from app.context import Services
 from app.gaze_stage import GazeStage
 from app.texts import tr
-from app.widgets.plain import button, card, label, set_state
+from app.widgets.plain import button, card, label, row, set_state
 from calibration.animation import TargetLook
 from calibration.drift import DriftLog
 from domain.calibration import DriftCheck, DriftVerdict, Validation
@@ -46,7 +46,8 @@ class _LookStage(GazeStage):
         self._card = QWidget(self)
         middle = QVBoxLayout(self._card)
         middle.addStretch(1)
-        middle.addWidget(frame, 0, Qt.AlignmentFlag.AlignHCenter)
+        # Not by alignment: a card that is aligned does not grow with the lines of its wrapped words.
+        middle.addLayout(row(None, frame, None))
         middle.addStretch(1)
         self._card.hide()
         whole = QVBoxLayout(self)

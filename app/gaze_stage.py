@@ -6,7 +6,7 @@ from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QColor, QCursor, QPainter, QPaintEvent, QScreen
 from PySide6.QtWidgets import QWidget
 
-from app.full_screen import covers, fill_screen
+from app.full_screen import covers, fill_screen, screen_named
 from app.widgets.gaze_target import paint_target
 from calibration.animation import TargetLook
 from domain.display import Display
@@ -15,6 +15,7 @@ from workflows.calibration_target import HostTarget
 FRAME_MS = 16
 SETTLE_FRAMES = 30
 """A window manager may need so many frames before the window lies where it was put."""
+SCREEN_EVERY_FRAMES = 15
 
 
 class GazeStage(QWidget):
@@ -29,7 +30,7 @@ class GazeStage(QWidget):
         self._is_playful = is_playful
         self._is_finished = False
         self._n_frames = 0
-        self._screen_at_start: QScreen | None = None
+        self._screen_name = ""
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.setInterval(FRAME_MS)
@@ -54,7 +55,7 @@ class GazeStage(QWidget):
 
     def open_on(self, screen: QScreen) -> None:
         """Fill the screen and begin."""
-        self._screen_at_start = screen
+        self._screen_name = screen.name()
         fill_screen(self, screen)
         self.setFocus()
         self._timer.start()
@@ -93,13 +94,17 @@ class GazeStage(QWidget):
 
     def _on_frame(self) -> None:
         self._n_frames += 1
-        screen = self._screen_at_start
-        if self._n_frames > SETTLE_FRAMES and screen is not None:
-            moved = self.screen() is not screen or not covers(self, screen)
-            if moved or screen.devicePixelRatio() != self.display.scale:
-                self.on_screen_changed()
+        if self._n_frames > SETTLE_FRAMES and self._n_frames % SCREEN_EVERY_FRAMES == 0:
+            self._check_screen()
         if self.source.host.info.driver == "mouse" and self.isVisible():
             at = self.mapFromGlobal(QCursor.pos())
             self.source.host.point_at(at.x() / max(self.width(), 1), at.y() / max(self.height(), 1))
         self.tick()
         self.update()
+
+    def _check_screen(self) -> None:
+        # Asked anew by name each time: a kept QScreen would outlive a screen that was unplugged.
+        screen = screen_named(self._screen_name)
+        is_same = screen.name() == self._screen_name and screen.devicePixelRatio() == self.display.scale
+        if not is_same or not covers(self, screen):
+            self.on_screen_changed()

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.texts import tr
 from app.theme import COLOURS
+from calibration.target import PointSamples
 from domain.calibration import Point, PointQuality
 from workflows.calibrate import ReviewedAttempt
 
@@ -136,7 +135,7 @@ class CalibrationPlot(QWidget):
             samples = reviewed.attempt.result.at(verdict.point)
             words = [tr("Calibration point {n}").format(n=index + 1)]
             if samples is not None:
-                self._paint_samples(painter, box, samples.gaze_norm, samples.validity)
+                self._paint_samples(painter, box, verdict.point, samples)
                 (used_l, used_r), (un_l, un_r) = samples.n_used(), samples.n_unused()
                 words.append(tr("left eye: {used} samples used, {unused} not").format(used=used_l, unused=un_l))
                 words.append(tr("right eye: {used} samples used, {unused} not").format(used=used_r, unused=un_r))
@@ -148,7 +147,13 @@ class CalibrationPlot(QWidget):
             if verdict.n_tries > 1:
                 words.append(tr("shown {n} times").format(n=verdict.n_tries))
             self._spots.append(_Spot(at, verdict.point, "\n".join(words), index))
-        self._paint_legend(painter, box, tr("filled: used, hollow: not used; click a point to repeat it"))
+        self._paint_legend(
+            painter,
+            box,
+            tr("filled: used, hollow: not used, drawn {n:g} times as far; click a point to repeat it").format(
+                n=MAGNIFY
+            ),
+        )
 
     def _paint_bull(self, painter: QPainter, at: QPointF, *, is_bad: bool = False) -> None:
         colour = QColor(COLOURS.bad if is_bad else COLOURS.text)
@@ -179,17 +184,25 @@ class CalibrationPlot(QWidget):
         else:
             painter.drawPolygon(QPolygonF([end + QPointF(x, y) for x, y in ((-4, -4), (4, -4), (4, 4), (-4, 4))]))
 
-    def _paint_samples(
-        self, painter: QPainter, box: QRectF, gaze: NDArray[np.float64], validity: NDArray[np.int8]
-    ) -> None:
+    def _paint_samples(self, painter: QPainter, box: QRectF, point: Point, samples: PointSamples) -> None:
+        """Samples around their target, magnified as offsets are, and a line to the mean of those used."""
+        at = self._place(box, point)
         for eye, name in ((0, LEFT_COLOUR), (1, RIGHT_COLOUR)):
-            for xy, state in zip(gaze[:, eye], validity[:, eye], strict=True):
-                if not math.isfinite(xy[0]) or not math.isfinite(xy[1]):
-                    continue
-                colour = QColor(name)
-                painter.setPen(QPen(colour, 1))
-                painter.setBrush(colour if state == 1 else Qt.BrushStyle.NoBrush)
-                painter.drawEllipse(self._place(box, (float(xy[0]), float(xy[1]))), 2.2, 2.2)
+            colour = QColor(name)
+            for xy, state in zip(samples.gaze_norm[:, eye], samples.validity[:, eye], strict=True):
+                if math.isfinite(xy[0]) and math.isfinite(xy[1]):
+                    painter.setPen(QPen(colour, 1))
+                    painter.setBrush(colour if state == 1 else Qt.BrushStyle.NoBrush)
+                    away = (float(xy[0]) - point[0], float(xy[1]) - point[1])
+                    painter.drawEllipse(self._away(at, box, away), 2.2, 2.2)
+            mean = samples.offset_norm(eye)
+            if mean is not None:
+                painter.setPen(QPen(colour, 2.5))
+                painter.drawLine(at, self._away(at, box, mean))
+
+    @staticmethod
+    def _away(at: QPointF, box: QRectF, offset_norm: tuple[float, float]) -> QPointF:
+        return at + QPointF(offset_norm[0] * box.width() * MAGNIFY, offset_norm[1] * box.height() * MAGNIFY)
 
     def _paint_legend(self, painter: QPainter, box: QRectF, words: str) -> None:
         painter.setPen(QColor(COLOURS.muted))
