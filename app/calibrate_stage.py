@@ -119,7 +119,7 @@ class CalibrateStage(GazeStage):
             "calibrate.redo_all": self.session.redo_all,
             "calibrate.validate": self.session.validate_again,
             "calibrate.attempt": self.review.next_attempt,
-            "calibrate.cancel": self._on_escape,
+            "calibrate.cancel": self.on_escape,
         }
         for action_id, slot in doing.items():
             self.services.actions.bind(self, action_id, slot)
@@ -136,7 +136,8 @@ class CalibrateStage(GazeStage):
         if not self.session.is_in_review:
             self.session.key()
 
-    def _on_escape(self) -> None:
+    def on_escape(self) -> None:
+        """Stop, or close the card that says why it stopped."""
         if self._pages.currentWidget() is self._card:
             self.finish()
         else:

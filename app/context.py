@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from typing import Protocol
 
 from PySide6.QtCore import QObject, Signal
@@ -12,6 +13,8 @@ from PySide6.QtWidgets import QWidget
 from acquisition.host import TrackerHost
 from app.actions import ActionRegistry
 from app.background_task import TaskRunner
+from calibration.staleness import age_words, made_at
+from domain.calibration import CalibrationRecord
 from domain.study import Role
 from storage.study import Study
 from workflows.annotate_images import AnnotationSession
@@ -38,7 +41,7 @@ class TrackerChoice:
     name: str = "simulated"
     serial: str = ""
     settings: dict[str, object] = field(default_factory=dict)
-    calibration: object | None = None
+    calibration: CalibrationRecord | None = None
     calibrated_ns: int = 0
     verdict: str = ""
     accuracy_deg: float = float("nan")
@@ -47,6 +50,13 @@ class TrackerChoice:
     def is_simulated(self) -> bool:
         """Whether gaze comes from the simulated eye."""
         return self.name == "simulated"
+
+    @property
+    def age_words(self) -> str:
+        """How old the calibration in force is, in words."""
+        if self.calibration is None:
+            return ""
+        return age_words(datetime.now(timezone.utc) - made_at(self.calibration))
 
 
 class Services(QObject):

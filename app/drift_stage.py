@@ -220,7 +220,7 @@ class DriftStage(_LookStage):
         run.start()
 
     def _journal(self) -> None:
-        if self.check is not None:
+        if self.check is not None and not self.source.is_closed:
             self.source.host.journal("drift_check", journal_values(self.check, self._log))
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QColor, QCursor, QPainter, QPaintEvent, QScreen
+from PySide6.QtGui import QCloseEvent, QColor, QCursor, QKeyEvent, QPainter, QPaintEvent, QScreen
 from PySide6.QtWidgets import QWidget
 
 from app.full_screen import covers, fill_screen, screen_named
 from app.widgets.gaze_target import paint_target
 from calibration.animation import TargetLook
 from domain.display import Display
+from domain.errors import TrackerError
 from workflows.calibration_target import HostTarget
 
 FRAME_MS = 16
@@ -51,6 +54,9 @@ class GazeStage(QWidget):
     def on_screen_changed(self) -> None:
         """The screen is not the one from the start any more."""
 
+    def on_escape(self) -> None:
+        """Esc was pressed."""
+
     # life
 
     def open_on(self, screen: QScreen) -> None:
@@ -66,6 +72,13 @@ class GazeStage(QWidget):
             self._is_finished = True
             self._timer.stop()
             self.finished.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        # The action's shortcut works in an active window only; Esc must work from the first frame on.
+        if event.key() == Qt.Key.Key_Escape:
+            self.on_escape()
+        else:
+            super().keyPressEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._timer.stop()
@@ -98,7 +111,8 @@ class GazeStage(QWidget):
             self._check_screen()
         if self.source.host.info.driver == "mouse" and self.isVisible():
             at = self.mapFromGlobal(QCursor.pos())
-            self.source.host.point_at(at.x() / max(self.width(), 1), at.y() / max(self.height(), 1))
+            with contextlib.suppress(TrackerError):  # a host that is gone is noticed by the tick
+                self.source.host.point_at(at.x() / max(self.width(), 1), at.y() / max(self.height(), 1))
         self.tick()
         self.update()
 

@@ -23,6 +23,7 @@ from app.action_table import ACTIONS
 from app.actions import ActionRegistry
 from app.background_task import Task, TaskRunner
 from app.context import Services
+from app.drift_over_stage import DriftOverStage
 from app.error_dialog import ErrorHook
 from app.key_overlay import KeyOverlay
 from app.screen import Screen, screens
@@ -54,6 +55,7 @@ class MainWindow(QMainWindow):
             navigate=self.navigate,
             show_error=self.error_hook.show,
         )
+        self.services.drift_check = DriftOverStage(self.services)
         self._built: dict[str, Screen] = {}
         self._current = ""
         self._rail_buttons: dict[str, QToolButton] = {}
@@ -66,6 +68,10 @@ class MainWindow(QMainWindow):
         self.services.study_changed.connect(self._on_study_changed)
         self.services.annotator_changed.connect(self._on_annotator_changed)
         self.services.tracker_changed.connect(self._show_tracker)
+        self._age_timer = QTimer(self)
+        self._age_timer.setInterval(30_000)
+        self._age_timer.timeout.connect(self._show_tracker)
+        self._age_timer.start()
         self._on_study_changed()
         self._resize_to_screen()
         self.navigate("welcome")
@@ -257,8 +263,8 @@ class MainWindow(QMainWindow):
         choice = self.services.tracker
         name = tr("Simulated tracker") if choice.is_simulated else choice.serial or choice.name
         if choice.verdict:
-            text = tr("{name}: {verdict}, {accuracy:.2f}°").format(
-                name=name, verdict=choice.verdict, accuracy=choice.accuracy_deg
+            text = tr("{name}: {verdict}, {accuracy:.2f}°, {age} old").format(
+                name=name, verdict=tr(choice.verdict), accuracy=choice.accuracy_deg, age=choice.age_words
             )
         elif choice.is_simulated:
             text = name
@@ -266,7 +272,7 @@ class MainWindow(QMainWindow):
             text = tr("{name}: not calibrated").format(name=name)
         self._tracker_label.setText(text)
         set_state(self._tracker_label, "" if choice.verdict or choice.is_simulated else "warn")
-        self._tracker_label.setVisible(self.services.study is not None)
+        self._tracker_label.setVisible(self.services.study is not None or bool(choice.verdict))
 
     def _mark_rail(self) -> None:
         for name, rail_button in self._rail_buttons.items():

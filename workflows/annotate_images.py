@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from acquisition.finalise import finalise
 from acquisition.host import TrackerHost
 from acquisition.tracker import TrackerSettings
+from calibration.drift import DriftCorrection, DriftLog
+from calibration.geometry import ScreenPlane
+from domain.calibration import CalibrationRecord
 from domain.display import Display
 from domain.errors import TrackerError
 from domain.events import CancelToken, OnProgress, no_progress
@@ -31,6 +34,7 @@ from processing.refiner import Refiner, refiners
 from storage.study import Study
 from workflows.read_trial import measure_quality, with_warnings
 from workflows.record_session import RecordSession
+from workflows.set_up_tracker import put_in_force
 
 _log = logging.getLogger(__name__)
 DETECTOR = "ivt"
@@ -58,6 +62,7 @@ class Look:
     session_file: str
     is_simulated: bool
     outcome: Outcome = Outcome.TARGET
+    correction: DriftCorrection = field(default_factory=DriftCorrection.none)
 
 
 @dataclass(frozen=True)
@@ -82,8 +87,11 @@ class AnnotationSession:
         *,
         host: TrackerHost | None = None,
         about: Mapping[str, Any] | None = None,
+        calibration: CalibrationRecord | None = None,
     ) -> None:
         self.study = study
+        self.calibration = calibration
+        self.drift = DriftLog()
         self.annotator = annotator
         self.recording = RecordSession(
             study.folder / "sessions", settings, study=study.settings.name, annotator=annotator, about=about
@@ -106,6 +114,8 @@ class AnnotationSession:
             TrackerError: the tracker cannot be opened.
         """
         self.recording.open()
+        if self.calibration is not None:
+            put_in_force(self.recording.host, self.calibration)
         _, self._position, _ = self.recording.host.read_since(0)
         self._is_open = True
 
@@ -233,6 +243,7 @@ class AnnotationSession:
             session_file=f"sessions/{self.recording.session_path.name}",
             is_simulated=self.is_simulated,
             outcome=outcome,
+            correction=self.drift.active,
         )
 
     def close(self) -> None:
@@ -240,7 +251,7 @@ class AnnotationSession:
         if self._is_open:
             self._is_open = False
             try:
-                self.recording.close()
+                self.recording.close(keep_host=self._keeps_host)
             except TrackerError as problem:
                 # The host has died: its journal is whole up to that moment.
                 _log.warning("the tracker host is gone, the session is made from its journal: %s", problem)
@@ -264,7 +275,9 @@ def counted_stretches(started: int, ended: int, shut: Sequence[tuple[int, int]])
 
 def image_fixations_of(look: Look, protocol: Protocol) -> ImageFixations:
     """The fixations of a look on its image, with the first moments and everything that does not count left out."""
-    detection = detect(DETECTOR, look.samples, look.display)
+    # Raw gaze stays as it is; a drift correction holds for what is derived from it.
+    samples = look.correction.corrected(look.samples, ScreenPlane.upright(look.display))
+    detection = detect(DETECTOR, samples, look.display)
     found = []
     for number, (begin, end) in enumerate(look.counted):
         part = to_image_fixations(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import time
 from concurrent.futures import Future
 from typing import Any
 
@@ -13,7 +15,7 @@ from acquisition.tracker import CONNECTION_LOST, CONNECTION_RESTORED
 from calibration.geometry import ScreenPlane
 from calibration.target import Answer, Command, ComputeResult, PointSamples, Step
 from domain.calibration import Eyes, Point, Surroundings
-from domain.errors import UserFacingError
+from domain.errors import TrackerError, UserFacingError
 from domain.gaze import GazeSamples
 from domain.scene import Scene
 
@@ -42,6 +44,7 @@ class HostTarget:
         self._open: list[tuple[Command, Future[tuple[dict[str, Any], bytes]]]] = []
         self._refused: list[Answer] = []
         self._was_alive = False
+        self._last_ns = self._last_perf_ns = time.perf_counter_ns()
         self._is_away = False
         self.events: list[HostEvent] = []
 
@@ -56,9 +59,22 @@ class HostTarget:
         """Nominal samples per second."""
         return self.host.info.rate_hz
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether somebody closed the host."""
+        try:
+            return self.host.ring is None
+        except TrackerError:
+            return True
+
     def now_ns(self) -> int:
-        """Now on the clock of the samples."""
-        return self.host.now_ns()
+        """Now on the clock of the samples; it goes on when the host is gone, so that deadlines still pass."""
+        try:
+            now = self.host.now_ns()
+        except TrackerError:
+            return self._last_ns + time.perf_counter_ns() - self._last_perf_ns
+        self._last_ns, self._last_perf_ns = now, time.perf_counter_ns()
+        return now
 
     def submit(self, command: Command) -> None:
         """Hand a command over; a host that is gone answers with its error."""
@@ -87,13 +103,19 @@ class HostTarget:
     def latest(self, duration_ms: float) -> GazeSamples:
         """The newest samples that span at most this long."""
         n = round(max(self.rate_hz, 30.0) * duration_ms / 1000.0) + 1
-        return GazeSamples.from_records(self.host.latest(n))
+        return self._newest(n)
 
     def between(self, start_ns: int, end_ns: int) -> GazeSamples:
         """Samples with start <= time < end, as far as the ring still holds them."""
         since_s = min((self.now_ns() - start_ns) / 1e9 + 1.0, MAX_HELD_S)
-        samples = GazeSamples.from_records(self.host.latest(round(max(self.rate_hz, 30.0) * since_s * 1.1) + 8))
+        samples = self._newest(round(max(self.rate_hz, 30.0) * since_s * 1.1) + 8)
         return samples[(samples.time_ns >= start_ns) & (samples.time_ns < end_ns)]
+
+    def _newest(self, n: int) -> GazeSamples:
+        try:
+            return GazeSamples.from_records(self.host.latest(n))
+        except TrackerError:
+            return GazeSamples.empty()
 
     def is_lost(self) -> bool:
         """Whether the host is gone or says that it lost the tracker."""
@@ -112,7 +134,9 @@ class HostTarget:
         """Tell a simulated eye where the target is."""
         if self.host.info.is_simulated:
             display = self.host.settings.display
-            self.host.set_scene(Scene(display, points_norm=(point if point is not None else (0.5, 0.5),)))
+            # A host that is gone is noticed by `is_lost`; nobody looks any more.
+            with contextlib.suppress(TrackerError):
+                self.host.set_scene(Scene(display, points_norm=(point if point is not None else (0.5, 0.5),)))
 
     def surroundings(self, annotator: str, *, distance_mm: float) -> Surroundings:
         """What a calibration made now belongs to."""

@@ -300,8 +300,10 @@ class RecordSession:
             self._write(self._detector.finish())
         self.host.stop_recording()
 
-    def close(self) -> SessionRecord:
+    def close(self, *, keep_host: bool = False) -> SessionRecord:
         """End the recording and publish the session file. Whatever happens, the journal stays until that is proven.
+
+        keep_host: the tracker stays open, for whoever opened it.
 
         Raises:
             TrackerError: the host has died; the journal is recovered by `acquisition.finalise.recover_all`.
@@ -310,7 +312,8 @@ class RecordSession:
             try:
                 self.stop()
             finally:
-                self.host.close()
+                if not keep_host:
+                    self.host.close()
             self._record = finalise(self.journal_path, self.session_path)
         return self._record
 

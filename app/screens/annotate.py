@@ -12,6 +12,7 @@ from app.annotate_stage import AnnotateStage
 from app.context import Services
 from app.display_of_screen import display_of
 from app.full_screen import screen_named
+from app.recording_gate import ask_to_record
 from app.screen import Screen, screens
 from app.texts import tr
 from app.widgets.plain import EmptyState, button, card, label, page
@@ -109,11 +110,16 @@ class AnnotateScreen(Screen):
         settings.annotate_screen = self._screens.currentText()
         settings.recording_mode = str(self._modes.currentData())
         screen = screen_named(settings.annotate_screen)
+        about = ask_to_record(self, self.services, display_of(screen, settings))
+        if about is None:
+            return
         session = AnnotationSession(
             self.services.open_study,
             self.services.annotator,
             self._tracker_settings(screen_named(settings.annotate_screen).name()),
             host=self.services.host,
+            calibration=self.services.tracker.calibration,
+            about=about,
         )
         is_clutch = settings.recording_mode == "clutch"
         stage = AnnotateStage(self.services, session, self._rows, self._targets.currentText(), clutch=is_clutch)

@@ -25,7 +25,6 @@ from app.widgets.tracker_form import TrackerForm
 from calibration.drift import DriftLog
 from calibration.position import head_position
 from domain.calibration import CalibrationRecord
-from domain.errors import TrackerError
 from storage.calibration_file import CalibrationStore
 from workflows.calibrate import CalibrationSession, calibrations_folder
 from workflows.calibration_target import HostTarget
@@ -268,15 +267,12 @@ class TrackerScreen(Screen):
             self._guide.show_head(None, words)
             self._stream.setText("")
             return
-        try:
-            is_lost = source.is_lost()
-            samples = source.latest(RATE_WINDOW_MS)
-        except TrackerError:
-            # The annotation closed the tracker that both used.
+        if source.is_closed:
             self.disconnect_tracker()
             self._show_calibration()
             return
-        if is_lost:
+        samples = source.latest(RATE_WINDOW_MS)
+        if source.is_lost():
             self._guide.show_head(None, tr("The tracker is gone. Check its cable and connect it again."))
             set_state(self._stream, "bad")
             self._stream.setText(tr("no samples"))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -183,8 +184,15 @@ def test_that_a_lost_tracker_and_a_dead_host_end_the_calibration() -> None:
         calibration = session(source)
         run(calibration, lambda c: c.state is State.SETTLE)
         source.host.close()
-        with pytest.raises(UserFacingError):
-            source.now_ns()
+        for _ in range(500):
+            calibration.tick()
+            if calibration.is_ended:
+                break
+            time.sleep(0.01)
+        assert calibration.engine.ending is Ending.TRACKER_LOST
+        assert source.is_closed
+        assert len(source.latest(500.0)) == 0
+        source.show((0.1, 0.1))
 
 
 def test_that_another_screen_in_the_middle_of_a_validation_ends_it() -> None:
