@@ -131,6 +131,12 @@ class ExportSource:
                 return found, way
         return None, ""
 
+    def mask_without_reference(self, image: StudyImage, target: str) -> Mask | None:
+        """The mask of a target that the image's reference mask does not show."""
+        ways = ("accepted", "newest") if self.options.masks == "auto" else (self.options.masks,)
+        found = (self._mask_of(image, target, way) for way in ways if way != "reference")
+        return next((mask for mask in found if mask is not None), None)
+
     def has_mask(self, image: StudyImage, target: str = "") -> bool:
         """Whether `mask` would find one, without reading pixels."""
         name = target or self.target.name

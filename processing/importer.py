@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from domain.events import CancelToken, OnProgress
-from domain.fixations import ImageFixations
+from domain.fixations import Fixations, ImageFixations
 from domain.registry import Registry
+from domain.session import SessionRecord
 from domain.study import Outcome, Target
 
 
@@ -48,6 +52,30 @@ class FoundRead:
 
 
 @dataclass(frozen=True)
+class FoundSession:
+    """A recording of another program as a session like our own.
+
+    `image_names` names the pictures that were shown, by trial id, as the recording calls them. `fixations` are those
+    that the other program found, on the display, where it says them; ours can be made from the samples.
+    """
+
+    name: str
+    record: SessionRecord
+    image_names: Mapping[str, str] = field(default_factory=dict)
+    fixations: Fixations | None = None
+
+
+@dataclass(frozen=True)
+class FoundMask:
+    """A mask of one target on one image; `read` gives it, (H, W)."""
+
+    image_id: str
+    target: str
+    read: Callable[[], NDArray[np.bool_]]
+    annotator: str = "imported"
+
+
+@dataclass(frozen=True)
 class ImportPlan:
     """What a source holds, all of it read and checked; nothing has been written yet.
 
@@ -56,6 +84,8 @@ class ImportPlan:
 
     images: tuple[FoundImage, ...] = ()
     reads: tuple[FoundRead, ...] = ()
+    masks: tuple[FoundMask, ...] = ()
+    sessions: tuple[FoundSession, ...] = ()
     targets: tuple[Target, ...] = ()
     warnings: tuple[str, ...] = ()
 

@@ -71,7 +71,7 @@ class DicomCopier:
         self._clean(dataset)
         pseudonym = self.pseudonym(patient)
         dataset.PatientID = pseudonym
-        dataset.PatientName = pseudonym
+        dataset.PatientName = f"{pseudonym}^" if pseudonym else ""  # the caret says that there is one part only
         dataset.PatientIdentityRemoved = "YES"
         dataset.DeidentificationMethod = _METHOD[:64]
         dataset.DeidentificationMethodCodeSequence = Sequence([_basic_profile_code()])

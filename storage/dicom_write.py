@@ -39,7 +39,7 @@ def write_grey_dicom(target: Path, pixels: ImagePixels, *, name: str, case: str)
     dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = SECONDARY_CAPTURE
     dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = _uid("instance", name)
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = _uid("study", case or name), _uid("series", case or name)
-    dataset.PatientID = dataset.PatientName = case or name
+    dataset.PatientID, dataset.PatientName = case or name, f"{case or name}^"
     dataset.PatientIdentityRemoved = "YES"
     dataset.Modality, dataset.ConversionType = "OT", "WSD"
     dataset.StudyDate = dataset.StudyTime = dataset.PatientBirthDate = dataset.PatientSex = ""

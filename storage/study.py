@@ -243,6 +243,10 @@ class Study:
             )
         return pixels.one_slice(image.slice_index)
 
+    def n_slices_of(self, path: Path) -> int:
+        """How many slices an image file has."""
+        return read_image(path).n_slices
+
     def ground_truth(self, image_id: str) -> NDArray[np.bool_] | None:
         """The reference mask (H, W) that came with the image; None where there is none."""
         image = self.image(image_id)

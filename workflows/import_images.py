@@ -172,6 +172,7 @@ def import_into(
             moved.append(final)
         trials = [_trial(read, renamed.get(read.image_id, read.image_id)) for read in plan.reads]
         study.add_import(entries, trials)
+        _save_masks(study, plan, renamed)
     except BaseException as problem:
         for path in moved:
             path.unlink(missing_ok=True)
@@ -183,11 +184,19 @@ def import_into(
     return _report(study.folder, new, plan, duplicates)
 
 
+def _save_masks(study: Study, plan: ImportPlan, renamed: dict[str, str]) -> None:
+    names = {target.name for target in study.settings.targets}
+    for mask in plan.masks:
+        target = mask.target if mask.target in names else study.settings.targets[0].name
+        image_id = renamed.get(mask.image_id, mask.image_id)
+        study.save_mask(image_id, mask.annotator, target, mask.read(), origin="import")
+
+
 def _report(folder: Path, new: list[FoundImage], plan: ImportPlan, duplicates: dict[str, str]) -> ImportReport:
     return ImportReport(
         study_folder=folder,
         n_images=len(new),
-        n_masks=sum(image.mask_path is not None for image in new),
+        n_masks=sum(image.mask_path is not None for image in new) + len(plan.masks),
         n_reads=len(plan.reads),
         n_fixations=sum(len(read.fixations) for read in plan.reads),
         duplicates=duplicates,
