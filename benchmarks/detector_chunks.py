@@ -6,13 +6,12 @@ python -m benchmarks.detector_chunks [--quick]
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import sys
 import time
-from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 
+from benchmarks import gaze_cases as cases
 from benchmarks.figures import Figure, show
 from domain.display import Display
 from processing.detector import detect, detectors, stream
@@ -20,18 +19,8 @@ from processing.detector import detect, detectors, stream
 DISPLAY = Display(size_px=(1920, 1080), size_mm=(531.0, 299.0), distance_mm=650.0)
 
 
-def load_cases():
-    """The generator that the tests use too."""
-    path = Path(__file__).parents[1] / "tests" / "unit" / "processing" / "gaze_cases.py"
-    spec = importlib.util.spec_from_file_location("gaze_cases", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def count_differences(name: str, n_cases: int) -> tuple[int, int]:
     """(cases run, cases with any difference) for one detector."""
-    cases = load_cases()
     seen = [0, 0]
 
     @settings(max_examples=n_cases, deadline=None, database=None, suppress_health_check=list(HealthCheck))

@@ -1,24 +1,17 @@
 """What every registered detector keeps to."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from benchmarks import gaze_cases
 from domain.display import Display
 from domain.errors import UserFacingError
 from domain.gaze import GazeSamples
 from processing.detector import detect, detectors, parameters_as_json, parameters_for, stream
 from processing.event import EventKind
-
-_SPEC = importlib.util.spec_from_file_location(
-    "gaze_cases", Path(__file__).parents[1] / "unit" / "processing" / "gaze_cases.py"
-)
-gaze_cases = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(gaze_cases)
 
 DISPLAY = Display(size_px=(1920, 1080), size_mm=(531.0, 299.0), distance_mm=650.0)
 NAMES = detectors.names()

@@ -1,26 +1,13 @@
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 
+from benchmarks.pro_lab_export import read_pro_lab
 from processing.detector import detect, stream
 from processing.detectors.ivt import IvtParameters
 from processing.event import EventKind
 from processing.gaze_table import GazeCleaning
 from processing.velocity import window_samples
 
-
-def load(name):
-    """A module that lies beside this test."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-read_pro_lab = load("pro_lab_export").read_pro_lab
-make_samples = load("conftest").make_samples
 RIGHT_EYE = IvtParameters(cleaning=GazeCleaning(eyes="right", gap_fill_ms=75.0))
 STRICT = IvtParameters(cleaning=GazeCleaning(eyes="strict average", noise="average", gap_fill_ms=75.0))
 
