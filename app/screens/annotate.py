@@ -116,7 +116,7 @@ class AnnotateScreen(Screen):
         session = AnnotationSession(
             self.services.open_study,
             self.services.annotator,
-            self._tracker_settings(screen_named(settings.annotate_screen).name()),
+            self.tracker_settings(),
             host=self.services.host,
             calibration=self.services.tracker.calibration,
             about=about,
@@ -128,10 +128,11 @@ class AnnotateScreen(Screen):
         stage.wants_correction.connect(self._on_wants_correction)
         stage.open_on(screen)
 
-    def _tracker_settings(self, screen_name: str) -> TrackerSettings:
+    def tracker_settings(self) -> TrackerSettings:
+        """The chosen tracker on the chosen screen."""
         choice = self.services.tracker
         known = dict(choice.settings)
-        display = display_of(screen_named(screen_name), self.services.settings)
+        display = display_of(screen_named(self._screens.currentText()), self.services.settings)
         return TrackerSettings(driver=choice.name, display=display, **known)  # type: ignore[arg-type]  # from a form
 
     def _refresh(self) -> None:

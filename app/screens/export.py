@@ -25,7 +25,7 @@ from app.context import Services
 from app.screen import Screen, screens
 from app.texts import tr
 from app.theme import COLOURS, icon
-from app.widgets.plain import button, card, label, page, row
+from app.widgets.plain import button, card, field_label, label, page, row
 from domain.errors import UserFacingError
 from domain.events import Progress
 from domain.study import Role
@@ -33,9 +33,9 @@ from processing.exporter import ExportOptions, Finding, exporters
 from workflows.export_dataset import ExportReport, export
 
 MASKS = {
-    "auto": "Best there is: accepted, else reference, else newest",
+    "auto": "Best there is for each image",
     "accepted": "Only masks a reviewer accepted",
-    "reference": "Only reference masks that came with the images",
+    "reference": "Only masks that came with the images",
     "newest": "The newest mask of each annotator",
     "gaze": "The first level of the gaze map",
 }
@@ -82,7 +82,9 @@ class ExportScreen(Screen):
         form.setVerticalSpacing(10)
         self._format, self._masks, self._target = QComboBox(), QComboBox(), QComboBox()
         for name in exporters.names():
-            self._format.addItem(tr(exporters.get(name).title), name)
+            whole = tr(exporters.get(name).title)
+            self._format.addItem(whole.split(" (")[0], name)
+            self._format.setItemData(self._format.count() - 1, whole, Qt.ItemDataRole.ToolTipRole)
         for name, words in MASKS.items():
             self._masks.addItem(tr(words), name)
         for target in self.services.open_study.settings.targets:
@@ -94,14 +96,15 @@ class ExportScreen(Screen):
         self._only_gaze = QCheckBox(tr("Only images that were looked at"))
         self._only_gaze.toggled.connect(lambda _on: self._on_choice())
         self._folder = QLineEdit()
-        form.addRow(label(tr("Format"), "muted"), self._format)
-        form.addRow(label(tr("Target"), "muted"), self._target)
-        form.addRow(label(tr("Masks"), "muted"), self._masks)
-        form.addRow(label("", "muted"), self._only_gaze)
+        form.addRow(field_label(tr("Format")), self._format)
+        form.addRow(field_label(tr("Target")), self._target)
+        form.addRow(field_label(tr("Masks")), self._masks)
+        form.addRow(field_label(""), self._only_gaze)
         place = QHBoxLayout()
+        place.setSpacing(8)
         place.addWidget(self._folder, 1)
         place.addWidget(button(tr("Choose…"), self._choose))
-        form.addRow(label(tr("New folder"), "muted"), place)
+        form.addRow(field_label(tr("New folder")), place)
         column.addLayout(form)
         self._go = button(tr("Export"), self.start, role="primary", icon_name="export")
         self._cancel = button(tr("Cancel"), self._stop, icon_name="close")

@@ -26,7 +26,7 @@ from app.colour_maps import NAMES
 from app.context import Services
 from app.screen import Screen, screens
 from app.texts import languages, tr
-from app.widgets.plain import button, card, label, page, row
+from app.widgets.plain import button, card, field_label, label, page, row
 from domain.errors import UserFacingError
 from domain.study import Role
 
@@ -88,10 +88,10 @@ class SettingsScreen(Screen):
         self._colours.setCurrentText(settings.colour_map)
         self._lock = QCheckBox(tr("Keep zoom and window from image to image"))
         self._lock.setChecked(settings.lock_view)
-        form.addRow(label(tr("Size of texts"), "muted"), self._scale)
-        form.addRow(label(tr("Language"), "muted"), self._language)
-        form.addRow(label(tr("Colours of maps"), "muted"), self._colours)
-        form.addRow(label("", "muted"), self._lock)
+        form.addRow(field_label(tr("Size of texts")), self._scale)
+        form.addRow(field_label(tr("Language")), self._language)
+        form.addRow(field_label(tr("Colours of maps")), self._colours)
+        form.addRow(field_label(""), self._lock)
         column.addLayout(form)
         column.addWidget(label(tr("Text size and language change at the next start."), "small", wraps=True))
         return frame
@@ -125,6 +125,7 @@ class SettingsScreen(Screen):
         self._table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         header = self._table.horizontalHeader()
         header.setHighlightSections(False)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(2, QHeaderView.ResizeMode.ResizeToContents)

@@ -28,7 +28,7 @@ from PySide6.QtWidgets import (
 from app.context import Services
 from app.screen import Screen, screens
 from app.texts import tr
-from app.widgets.plain import button, card, label, page, row
+from app.widgets.plain import button, card, field_label, label, page, row
 from domain.errors import UserFacingError
 from domain.study import Protocol, Role
 from processing.importer import ImportOptions, importers
@@ -95,13 +95,13 @@ class StudyScreen(Screen):
         self._source, self._folder = QLineEdit(), QLineEdit()
         self._copies = QCheckBox(tr("Copy the images into the study"))
         self._copies.setChecked(True)
-        form.addRow(label(tr("Name"), "muted"), self._name)
-        form.addRow(label(tr("Kind of target"), "muted"), self._preset)
-        form.addRow(label(tr("Target"), "muted"), self._target)
-        form.addRow(label(tr("Images"), "muted"), self._format)
-        form.addRow(label(tr("From"), "muted"), self._with_chooser(self._source, tr("Folder with the images")))
-        form.addRow(label(tr("Study folder"), "muted"), self._with_chooser(self._folder, tr("Empty folder")))
-        form.addRow(label("", "muted"), self._copies)
+        form.addRow(field_label(tr("Name")), self._name)
+        form.addRow(field_label(tr("Kind of target")), self._preset)
+        form.addRow(field_label(tr("Target")), self._target)
+        form.addRow(field_label(tr("Images")), self._format)
+        form.addRow(field_label(tr("From")), self._with_chooser(self._source, tr("Folder with the images")))
+        form.addRow(field_label(tr("Study folder")), self._with_chooser(self._folder, tr("Empty folder")))
+        form.addRow(field_label(""), self._copies)
         column.addLayout(form)
         self._problem = label("", "small", wraps=True)
         self._problem.setProperty("state", "warn")
@@ -118,6 +118,7 @@ class StudyScreen(Screen):
         holder = QWidget()
         line = QHBoxLayout(holder)
         line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(8)
         line.addWidget(field, 1)
 
         def choose() -> None:
@@ -231,7 +232,7 @@ class StudyScreen(Screen):
             (tr("Rest after"), self._rest_min),
             (tr("Drift check every (0 = never)"), self._drift),
         ):
-            form.addRow(label(words, "muted"), widget)
+            form.addRow(field_label(words), widget)
         column.addLayout(form)
         self._saved = label("", "small")
         column.addLayout(row(button(tr("Save"), self._save, role="primary", icon_name="check"), self._saved, None))

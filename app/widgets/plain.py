@@ -23,6 +23,13 @@ def label(text: str, role: str = "", *, wraps: bool = False) -> QLabel:
     return made
 
 
+def field_label(text: str) -> QLabel:
+    """The words before a field of a form, level with what is written in the field."""
+    made = label(text, "muted")
+    made.setMinimumHeight(32)
+    return made
+
+
 def set_state(widget: QWidget, state: str) -> None:
     """Colour a widget by a state (good, warn, bad or none); the words must say it too."""
     if widget.property("state") != state:

@@ -1,0 +1,134 @@
+"""All screens: translated words, no flash between them, every action reachable by keys."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QImage
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QWidget
+
+from app.action_table import ACTIONS
+from app.screen import screens
+from app.texts import JsonTranslator
+from domain.study import Role
+from workflows.sample_study import open_sample_study
+
+MAX_FLASH = 0.02
+"""A frame on the way may not be brighter than the brighter of its two screens by more than this (0-1)."""
+
+
+def opened(window, tmp_path: Path):
+    study = open_sample_study(tmp_path / "study", n_frames=4)
+    window.services.set_annotator("anna", Role.ADMIN)
+    window.use_study(study)
+    return study
+
+
+def luminance_of(widget: QWidget) -> float:
+    picture = widget.screen().grabWindow(0) if QApplication.platformName() == "xcb" else widget.grab()
+    image = picture.toImage().scaled(192, 108).convertToFormat(QImage.Format.Format_Grayscale8)
+    rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
+    return float(((rows[:, : image.width()] / 255.0) ** 2.2).mean())
+
+
+@pytest.mark.window
+def test_that_no_frame_from_screen_to_screen_flashes(window, wait_until, tmp_path: Path):
+    opened(window, tmp_path)
+    window.setGeometry(window.screen().geometry())
+    QTest.qWait(400)
+    frames: list[float] = []
+    timer = QTimer()
+    timer.setInterval(30)
+    timer.timeout.connect(lambda: frames.append(luminance_of(window)))
+    names = [name for name in screens.names() if screens.get(name).in_rail]
+    for name in [*names, *reversed(names)]:
+        before = luminance_of(window)
+        frames.clear()
+        timer.start()
+        window.navigate(name)
+        QTest.qWait(350)
+        timer.stop()
+        after = luminance_of(window)
+        assert len(frames) >= 2
+        assert max(frames) <= max(before, after, frames[-1]) + MAX_FLASH, f"a flash on the way to {name}"
+        if name not in ("correct", "labels", "review"):  # these show images
+            assert after < 0.08, f"{name} is too bright for a dark room"
+
+
+@pytest.mark.window
+def test_that_every_action_has_a_key_and_a_place_where_it_works(window, tmp_path: Path):
+    study = opened(window, tmp_path)
+    for name in screens.names():
+        window.navigate(name)
+        QTest.qWait(20)
+    from app.annotate_stage import AnnotateStage
+    from workflows.annotate_images import AnnotationSession
+
+    page = window.screen_widget("annotate")
+    session = AnnotationSession(study, "anna", page.tracker_settings())
+    stage = AnnotateStage(window.services, session, [], "polyp", clutch=False)
+    actions = window.actions_registry
+    bound = {*actions.bound_ids(window), *actions.bound_ids(stage)}
+    held = {action.action_id for action in ACTIONS if action.is_held}
+    assert {action.action_id for action in ACTIONS} - bound - held == set()
+    assert [action.action_id for action in ACTIONS if not actions.keys(action.action_id)] == []
+    stage.close()
+    stage.deleteLater()
+
+
+class MarkingTranslator(JsonTranslator):
+    """Puts a mark before every text that goes through `tr`."""
+
+    def __init__(self) -> None:
+        super().__init__({"any": "any"})
+
+    def translate(self, context, source_text, disambiguation=None, n=-1):
+        return f"¤{source_text}" if context == "sightline" else None
+
+
+DATA = re.compile(r"Press shortcut|κ|IoU|anna|simulated|synthetic|ct_slice|polyp|Dice|viridis|magma|inferno|cividis|/|^[\W\d_]*$|screen|:\d")
+
+
+@pytest.mark.window
+def test_that_every_word_on_the_screens_goes_through_tr(qapp, own_home: Path, tmp_path: Path):
+    from app.entry import main_window
+    from workflows.user_settings import UserSettings
+
+    translator = MarkingTranslator()
+    QApplication.instance().installTranslator(translator)
+    window = main_window(UserSettings(path=str(own_home / "settings.json")))
+    try:
+        window.show()
+        opened(window, tmp_path)
+        bare: set[str] = set()
+        for name in screens.names():
+            window.navigate(name)
+            QTest.qWait(60)
+            for widget in window.findChildren(QWidget):
+                texts = [widget.toolTip(), widget.accessibleName()]
+                if isinstance(widget, (QLabel, QAbstractButton)):
+                    texts.append(widget.text())
+                if isinstance(widget, QLineEdit):
+                    texts.append(widget.placeholderText())
+                bare |= {f"{name}: {text}" for text in texts if text and "¤" not in text and not DATA.search(text)}
+        assert bare == set()
+    finally:
+        window.close()
+        window.deleteLater()
+        QApplication.instance().removeTranslator(translator)
+        QApplication.processEvents()
+
+
+@pytest.mark.window
+def test_that_an_annotator_sees_only_what_an_annotator_needs(window, tmp_path: Path):
+    opened(window, tmp_path)
+    window.services.set_annotator("ben", Role.ANNOTATOR)
+    hidden = {name for name in screens.names() if Role.ANNOTATOR not in screens.get(name).roles}
+    shown = {name for name, made in window._rail_buttons.items() if made.isVisible()}
+    assert {"export", "train", "study"} <= hidden
+    assert not shown & hidden
