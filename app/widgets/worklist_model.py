@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QFont, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from app.texts import tr
-from app.theme import COLOURS, STATUS_COLOURS, paint_status, status_pixmap
+from app.theme import COLOURS, STATUS_COLOURS, paint_status, status_icon
 from app.widgets.thumbnails import ThumbnailSource
 from domain.study import TrialStatus
 from workflows.worklist import WorklistRow
@@ -71,7 +71,7 @@ class WorklistModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DecorationRole and index.column() == 0:
             return self.thumbnails.get(row.image_id)
         if role == Qt.ItemDataRole.DecorationRole and index.column() == 1:
-            return status_pixmap(row.status)
+            return status_icon(row.status)
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{row.shown_name}, {tr(row.status.value)}"
         return None

@@ -91,7 +91,10 @@ class MarkingTranslator(JsonTranslator):
         return f"¤{source_text}" if context == "sightline" else None
 
 
-DATA = re.compile(r"Press shortcut|κ|IoU|anna|simulated|synthetic|ct_slice|polyp|Dice|viridis|magma|inferno|cividis|/|^[\W\d_]*$|screen|:\d")
+DATA = re.compile(
+    r"Press shortcut|κ|IoU|anna|simulated|synthetic|ct_slice|polyp|Dice|viridis|magma|inferno|cividis|/"
+    r"|^[\W\d_]*$|screen|:\d"
+)
 
 
 @pytest.mark.window
