@@ -1,0 +1,172 @@
+"""Agreement: how far annotators agree, how long they took, and the cases to look at."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QHeaderView,
+    QListWidget,
+    QListWidgetItem,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+)
+
+from app.context import Services
+from app.screen import Screen, screens
+from app.texts import tr
+from app.widgets.plain import button, card, label, page
+from domain.study import Role
+from workflows.agreement import AgreementReport, AnnotatorFigures, examine
+
+
+@screens.register("agreement")
+class AgreementScreen(Screen):
+    """Pairs, people and outliers of one target."""
+
+    title: ClassVar[str] = "Agreement"
+    icon: ClassVar[str] = "agreement"
+    order: ClassVar[int] = 80
+    roles: ClassVar[frozenset[Role]] = frozenset({Role.REVIEWER, Role.ADMIN})
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(services)
+        column, head = page(self, tr("Agreement"), tr("The newest mask of each annotator on each image."))
+        self._target = QComboBox()
+        for target in services.open_study.settings.targets:
+            self._target.addItem(target.name)
+        self._target.setAccessibleName(tr("Target"))
+        self._target.setVisible(self._target.count() > 1)
+        self._target.currentIndexChanged.connect(lambda _index: self.refresh())
+        head.addWidget(self._target, 0, Qt.AlignmentFlag.AlignTop)
+        head.addWidget(button(tr("Compare again"), self.refresh, icon_name="repeat"), 0, Qt.AlignmentFlag.AlignTop)
+        self._summary = label("", "muted")
+        column.addWidget(self._summary)
+        body = QHBoxLayout()
+        body.setSpacing(18)
+        left = QVBoxLayout()
+        left.setSpacing(14)
+        self._pairs = _table(
+            [tr("Pair"), tr("Images"), "Dice", "IoU", tr("HD95 px"), "κ"], tr("Agreement of each pair of annotators")
+        )
+        self._people = _table(
+            [tr("Annotator"), tr("Images"), tr("Time per image"), tr("Gaze loss"), tr("Longest gap"), tr("Drift")],
+            tr("Time and gaze of each annotator"),
+        )
+        left.addWidget(_titled(tr("Pairs"), self._pairs), 1)
+        left.addWidget(_titled(tr("Annotators"), self._people), 1)
+        right = QVBoxLayout()
+        self._outliers = QListWidget()
+        self._outliers.setAccessibleName(tr("Cases that hardly agree"))
+        self._outliers.itemActivated.connect(self._on_outlier)
+        self._outliers.itemClicked.connect(self._on_outlier)
+        right.addWidget(_titled(tr("Cases that hardly agree"), self._outliers), 1)
+        body.addLayout(left, 3)
+        body.addLayout(right, 2)
+        column.addLayout(body, 1)
+        self._rule = label("", "small", wraps=True)
+        column.addWidget(self._rule)
+
+    def on_shown(self, **arguments: object) -> None:
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Compare all masks, beside the window."""
+        study, target = self.services.open_study, self._target.currentText()
+        self._summary.setText(tr("Comparing…"))
+        self.services.tasks.start(
+            tr("Comparing masks"),
+            lambda report, cancel: examine(study, target=target, on_progress=report, cancel=cancel),
+            on_done=self._show,
+        )
+
+    def _show(self, report: AgreementReport) -> None:
+        if report.n_images_with_two:
+            self._summary.setText(
+                tr("{n} images have masks of two or more annotators.").format(n=report.n_images_with_two)
+            )
+        else:
+            self._summary.setText(tr("No image has masks of two annotators yet; figures per person are below."))
+        means = sorted(report.mean_of_pairs().items(), key=lambda item: item[1]["dice"])
+        self._pairs.setRowCount(len(means))
+        for line, ((first, second), values) in enumerate(means):
+            cells = (
+                f"{first} – {second}",
+                f"{values['n']:.0f}",
+                f"{values['dice']:.3f}",
+                f"{values['iou']:.3f}",
+                f"{values['hausdorff95_px']:.1f}",
+                f"{values['kappa']:.3f}",
+            )
+            _fill(self._pairs, line, cells)
+        self._people.setRowCount(len(report.annotators))
+        for line, person in enumerate(report.annotators):
+            _fill(self._people, line, _person_cells(person))
+        self._outliers.clear()
+        for pair in report.outliers():
+            words = tr("{image}: {first} and {second}, Dice {dice:.2f}").format(
+                image=pair.image_id, first=pair.first, second=pair.second, dice=pair.dice
+            )
+            item = QListWidgetItem(words)
+            item.setData(Qt.ItemDataRole.UserRole, pair.image_id)
+            self._outliers.addItem(item)
+        if not self._outliers.count():
+            item = QListWidgetItem(tr("None."))
+            item.setFlags(Qt.ItemFlag.NoItemFlags)
+            self._outliers.addItem(item)
+        self._rule.setText(report.rule)
+
+    def _on_outlier(self, item: QListWidgetItem) -> None:
+        image_id = item.data(Qt.ItemDataRole.UserRole)
+        if image_id:
+            self.services.navigate("review", image_id=str(image_id))
+
+
+def _person_cells(person: AnnotatorFigures) -> tuple[str, ...]:
+    name = tr("{name} (simulated)").format(name=person.annotator) if person.is_simulated else person.annotator
+    return (
+        name,
+        str(person.n_images),
+        _or_dash(person.median_active_s, "{:.1f} s"),
+        f"{person.mean_loss:.1%}" if person.mean_loss is not None else "–",
+        _or_dash(person.longest_gap_s, "{:.1f} s"),
+        _or_dash(person.median_drift_deg, "{:.2f}°"),
+    )
+
+
+def _or_dash(value: float | None, form: str) -> str:
+    return form.format(value) if value is not None else "–"
+
+
+def _table(names: list[str], accessible: str) -> QTableWidget:
+    table = QTableWidget(0, len(names))
+    table.setHorizontalHeaderLabels(names)
+    table.setAccessibleName(accessible)
+    table.verticalHeader().setVisible(False)
+    table.setShowGrid(False)
+    table.setTabKeyNavigation(False)
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    header = table.horizontalHeader()
+    header.setHighlightSections(False)
+    header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+    header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+    return table
+
+
+def _fill(table: QTableWidget, line: int, cells: tuple[str, ...]) -> None:
+    for column, text in enumerate(cells):
+        table.setItem(line, column, QTableWidgetItem(text))
+
+
+def _titled(title: str, widget: QTableWidget | QListWidget) -> QFrame:
+    frame, column = card(margin=18, spacing=8)
+    column.addWidget(label(title, "heading"))
+    column.addWidget(widget, 1)
+    return frame
