@@ -120,7 +120,7 @@ class AgreementScreen(Screen):
             item = QListWidgetItem(tr("None."))
             item.setFlags(Qt.ItemFlag.NoItemFlags)
             self._outliers.addItem(item)
-        self._rule.setText(report.rule)
+        self._rule.setText(tr(report.rule))
 
     def _on_outlier(self, item: QListWidgetItem) -> None:
         image_id = item.data(Qt.ItemDataRole.UserRole)
