@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from acquisition.finalise import JOURNAL_SUFFIX, finalise
+from acquisition.finalise import JOURNAL_SUFFIX, Recovered, finalise, recover_all
 from acquisition.host import HostEvent, TrackerHost
 from acquisition.screen_check import require_display_area
 from acquisition.tracker import TrackerSettings
@@ -84,6 +84,7 @@ class RecordSession:
         self._n_trials = 0
         self._mask: NDArray[np.bool_] | None = None
         self._is_recording = False
+        self.recovered: list[Recovered] = []
         self._record: SessionRecord | None = None
 
     @property
@@ -102,13 +103,14 @@ class RecordSession:
         return self.folder / f"{self.session_id}.h5"
 
     def open(self) -> TrackerInfo:
-        """Start the tracker host and the recording.
+        """Start the tracker host and the recording; first make sessions of what earlier crashes left in the folder.
 
         Raises:
             TrackerError: the tracker cannot be opened.
             WrongScreenError: the tracker's display area is not this screen.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.recovered = [one for one in recover_all(self.folder) if one.session is not None]
         info = self.host.start() if not self.host.is_alive else self.host.info
         try:
             require_display_area(self.display, info.display_area_mm)

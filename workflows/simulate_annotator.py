@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from acquisition.finalise import recover_all
 from acquisition.tracker import TrackerSettings
 from domain.errors import UserFacingError
 from domain.events import CancelToken, OnProgress, Progress, no_progress
@@ -14,7 +13,6 @@ from domain.session import SessionRecord
 from domain.study import Outcome, StudyImage
 from domain.view import ImageView
 from storage.study import Study
-from workflows.online_fixations import OnlineFixations
 from workflows.record_session import RecordSession
 from workflows.trial_from_gaze import trial_records
 
@@ -48,16 +46,12 @@ def simulate_annotator(
             "A simulated annotator needs images whose target is known.", "Import images together with their masks."
         )
     chosen = settings or TrackerSettings(driver="simulated", speed=0.0)
-    folder = study.folder / "sessions"
-    if folder.is_dir():
-        recover_all(folder)
     session = RecordSession(
-        folder,
+        study.folder / "sessions",
         chosen,
         study=study.settings.name,
         annotator=annotator,
         target=chosen_target,
-        detector=OnlineFixations(chosen.display),
     )
     with session:
         for number, image in enumerate(wanted):

@@ -91,6 +91,18 @@ def test_that_plain_h5py_reads_units_and_values(tmp_path: Path) -> None:
         assert bool(file.attrs["simulated"])
 
 
+def test_that_the_ten_lines_in_the_documentation_read_a_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (Path(__file__).resolve().parents[3] / "docs" / "formats" / "session.md").read_text(encoding="utf-8")
+    lines = text.split("```python\n")[1].split("```")[0]
+    assert len([line for line in lines.splitlines() if line]) <= 10
+    write_session(tmp_path / "20260323-101500-1a2b3c4d.h5", record())
+    monkeypatch.chdir(tmp_path)
+    exec(lines, {})
+    assert "500 samples" in capsys.readouterr().out
+
+
 def test_that_altered_gaze_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "s.h5"
     write_session(path, record())
