@@ -21,6 +21,14 @@ V_MAX_DEG_S, C_DEG = 600.0, 10.0
 
 PUPILS_APART_MM = 63.0
 
+LID_DOWN, LID_UP = 0.3, 0.45
+"""Shares of a blink in which the lids close and open; they open more slowly than they close."""
+
+LOST_AT = 0.6
+"""Share of closing from which the pupil cannot be seen any more."""
+
+LOST_FROM, LOST_UNTIL = LID_DOWN * LOST_AT, 1.0 - LID_UP * LOST_AT
+
 CORRECTED_AFTER_S, CORRECTION_LATENCY_S = 0.9, 0.15
 """Looks longer than this are put right by a corrective saccade, which follows the first after 130-170 ms."""
 
@@ -148,8 +156,8 @@ class SimulatedEye:
             lost = self._losses[eye].covers(times, lambda rng: float(rng.exponential(p.loss_s)))
             seen = self._as_measured(target, eye) + error
             # A closing lid hides the upper part of the pupil: gaze seems to fall before it is lost.
-            seen[:, 1] += 25.0 * np.clip(closed, 0.0, 0.6)
-            is_open = (closed < 0.6) & ~lost
+            seen[:, 1] += 25.0 * np.clip(closed, 0.0, LOST_AT)
+            is_open = (closed < LOST_AT) & ~lost
             rows["gaze_norm"][:, eye] = np.where(is_open[:, None], seen / size_mm, np.nan)
             plane = np.column_stack([seen[:, 0] - size_mm[0] / 2.0, size_mm[1] - seen[:, 1], np.zeros(n)])
             rows["gaze_mm"][:, eye] = np.where(is_open[:, None], plane, np.nan)
@@ -165,6 +173,23 @@ class SimulatedEye:
         elapsed_us = times * 1e6 * (1.0 + p.device_drift_ppm * 1e-6)
         rows["device_us"] = p.device_epoch_us + np.rint(elapsed_us).astype(np.int64)
         return rows
+
+    def visible_fixations(self, *, shortest_s: float = 0.06) -> list[TrueFixation]:
+        """The true fixations as far as open eyes show them: a blink divides one, as it does for a person who labels.
+
+        Between the lids' passing of the point at which gaze is lost there is nothing to see; parts shorter than
+        `shortest_s` (the I-VT filter's shortest fixation) are no fixations.
+        """
+        shut = [(at + LOST_FROM * length, at + LOST_UNTIL * length) for at, length in self._blinks.history]
+        parts = []
+        for fixation in self.truth:
+            onset = fixation.onset_s
+            for start, stop in shut:
+                if start < fixation.offset_s and stop > onset:
+                    parts.append((onset, start, fixation.point_norm))
+                    onset = stop
+            parts.append((onset, fixation.offset_s, fixation.point_norm))
+        return [TrueFixation(*part) for part in parts if part[1] - part[0] >= shortest_s]
 
     def measured_at(self, point_norm: tuple[float, float], eye: int) -> NDArray[np.float64]:
         """Where an uncalibrated tracker sees an eye that looks at a point, millimetres, without noise."""
@@ -274,8 +299,8 @@ class SimulatedEye:
         for start, length in self._blinks.during(times, lambda rng: float(rng.uniform(low, high))):
             tau = (times - start) / length
             inside = (tau >= 0) & (tau <= 1)
-            down = np.clip(tau / 0.3, 0, 1)
-            up = np.clip((1 - tau) / 0.45, 0, 1)
+            down = np.clip(tau / LID_DOWN, 0, 1)
+            up = np.clip((1 - tau) / LID_UP, 0, 1)
             closed = np.where(inside, np.maximum(closed, np.minimum(down, up)), closed)
         return closed
 
@@ -288,6 +313,7 @@ class _Intervals:
         self._per_s = per_s
         self._next_s = float(rng.exponential(1.0 / per_s)) if per_s > 0 else np.inf
         self._known: deque[tuple[float, float]] = deque()
+        self.history: deque[tuple[float, float]] = deque(maxlen=200_000)
 
     def during(self, times: NDArray[np.float64], length: Any) -> list[tuple[float, float]]:  # Any: rng -> seconds
         """(start, length) of those that touch the times."""
@@ -296,6 +322,7 @@ class _Intervals:
         while self._next_s <= times[-1]:
             lasting = max(0.02, length(self._rng))
             self._known.append((self._next_s, lasting))
+            self.history.append((self._next_s, lasting))
             self._next_s += lasting + float(self._rng.exponential(1.0 / self._per_s))
         while self._known and self._known[0][0] + self._known[0][1] < times[0]:
             self._known.popleft()

@@ -161,6 +161,9 @@ def read_tobii_dump(path: Path) -> NDArray[np.void]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             table = list(csv.DictReader(file, delimiter=";"))
+        if table and None in table[-1].values():
+            log.warning("%s ends in the middle of a row, which is left out", path)
+            table.pop()
         rows = np.zeros(len(table), SAMPLE_RECORD)
         rows["openness_mm"] = np.nan
         for row, values in zip(rows, table, strict=True):

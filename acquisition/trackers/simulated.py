@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 DEFAULT_RATE_HZ = 120.0
 RATES_HZ = (30.0, 60.0, 120.0, 250.0, 300.0, 600.0, 1200.0, 2000.0, 6000.0, 12000.0)
-AHEAD_S = 0.032
+AHEAD_S = 0.05
 """Samples are made so far ahead and handed out when they are due; a new scene waits for them at most so long."""
 
 PACE_S = 0.002

@@ -105,6 +105,19 @@ def test_that_blinks_come_as_often_as_asked_and_lose_gaze_in_both_eyes() -> None
     assert rows["openness_mm"][lost[:, 0]].max() < 5.0
 
 
+def test_that_true_fixations_are_divided_where_the_lids_hide_them() -> None:
+    eye = SimulatedEye(DISPLAY, 500.0, seed=6, parameters=replace(CALM, blinks_per_min=30.0))
+    eye.set_scene(scene(ring_mask()))
+    rows = eye.generate(500 * 60)
+    visible = eye.visible_fixations()
+    lost = ~rows["gaze_valid"][:, 0].astype(bool)
+    for fixation in visible:
+        inside = slice(int(np.ceil(fixation.onset_s * 500)) + 1, int(fixation.offset_s * 500) - 1)
+        assert not lost[inside].any()
+    assert len(visible) > len(eye.truth)
+    assert sum(f.offset_s - f.onset_s for f in visible) < sum(f.offset_s - f.onset_s for f in eye.truth)
+
+
 def test_that_offset_and_gain_move_gaze_as_told() -> None:
     told = replace(CALM, offset_deg=(1.0, 0.0, 0.0, -2.0))
     eye = SimulatedEye(DISPLAY, 60.0, seed=1, parameters=told)
