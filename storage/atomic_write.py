@@ -6,7 +6,7 @@ import errno
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from domain.errors import StorageFullError, UserFacingError
@@ -36,7 +36,8 @@ def write_atomically(path: Path | str, suffix: str = "") -> Iterator[Path]:
     except OSError as problem:
         raise as_user_facing(problem, target) from problem
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # a read-only disk refuses this as well, and must not hide why the writing failed
+            temporary.unlink(missing_ok=True)
 
 
 def write_text_atomically(path: Path | str, text: str) -> None:

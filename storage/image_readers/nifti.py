@@ -16,7 +16,12 @@ from domain.errors import BadFileError
 from domain.pixels import ImagePixels
 from storage.image_reader import DECODER_FAILURES, MAX_VALUES, image_readers
 
-_FAILURES: tuple[type[Exception], ...] = (*DECODER_FAILURES, ImageFileError, HeaderDataError)
+_FAILURES: tuple[type[Exception], ...] = (
+    *DECODER_FAILURES,
+    ImageFileError,
+    HeaderDataError,
+    nibabel.orientations.OrientationError,
+)
 _turning: Any = nibabel.orientations  # its functions carry no types
 
 
@@ -43,7 +48,7 @@ class NiftiReader:
             slice_axis, row_axis, column_axis = _display_axes(volume.affine)
             order = np.argsort(_turning.io_orientation(volume.affine)[:, 0])
             spacing = tuple(zooms[int(order[axis])] for axis in (slice_axis, row_axis, column_axis))
-        except DECODER_FAILURES as problem:
+        except _FAILURES as problem:
             raise _broken(path, f"its axes make no sense ({problem})") from problem
         return ImagePixels(values=values, spacing_mm=(spacing[0], spacing[1], spacing[2]), meta={"Modality": "NIfTI"})
 

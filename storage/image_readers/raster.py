@@ -96,7 +96,10 @@ def _is_deep_colour_png(path: Path) -> bool:
 
 def _deep_colour(path: Path) -> NDArray[np.generic]:
     # imdecode from memory: cv2.imread cannot open non-ASCII paths on Windows.
-    decoded = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    try:
+        decoded = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    except _FAILURES as problem:
+        raise _broken(path, str(problem).splitlines()[0]) from problem
     if decoded is None:
         raise _broken(path, "it cannot be decoded")
     if decoded.ndim == 2:
