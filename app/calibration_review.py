@@ -149,7 +149,7 @@ class CalibrationReview(QWidget):
         left.addLayout(self._attempt_row)
 
         frame, column = card(margin=22, spacing=12)
-        frame.setFixedWidth(440)
+        frame.setFixedWidth(470)
         column.addWidget(self._grade)
         column.addWidget(self._rule)
         column.addWidget(line())
@@ -188,7 +188,7 @@ class CalibrationReview(QWidget):
 
     def _figure_grid(self) -> QGridLayout:
         grid = QGridLayout()
-        grid.setHorizontalSpacing(10)
+        grid.setHorizontalSpacing(9)
         grid.setVerticalSpacing(6)
         for number, words in enumerate(
             (tr("accuracy"), tr("largest"), tr("median"), tr("SD"), tr("RMS-S2S"), tr("lost"))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +71,12 @@ class DriftCorrection:
         gaze = np.where(late, moved, samples.gaze_norm)
         shift_mm = plane.mm_from_norm(gaze) - plane.mm_from_norm(samples.gaze_norm)
         return replace(samples, gaze_norm=gaze, gaze_mm=samples.gaze_mm + np.where(late, shift_mm, 0.0))
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> DriftCorrection:
+        """The correction from what `as_json` gave."""
+        matrices = tuple(tuple(tuple(float(v) for v in row) for row in eye) for eye in values["matrices"])
+        return cls(int(values["version"]), values["kind"], matrices, int(values["from_ns"]), str(values["made_at"]))
 
     def as_json(self) -> dict[str, object]:
         """Plain values for a marker or a file."""
@@ -141,13 +148,15 @@ def assess(
 def correction_for(
     looks: list[tuple[Point, GazeSamples]], plane: ScreenPlane, *, from_ns: int = 0, made_at: str = ""
 ) -> DriftCorrection:
-    """The correction that puts mean gaze on the dots: a translation, or an affine map from 5 dots on.
+    """The correction that puts the middle of the gaze on the dots: a translation, or an affine map from 5 dots on.
 
     An eye without data gets the other eye's correction, so that the two do not drift apart.
     """
     found: list[NDArray[np.float64] | None] = []
     for eye in (0, 1):
-        pairs = [(np.asarray(dot), mean) for dot, samples in looks if (mean := _mean_gaze(samples, eye)) is not None]
+        pairs = [
+            (np.asarray(dot), mean) for dot, samples in looks if (mean := _middle_of_gaze(samples, eye)) is not None
+        ]
         found.append(_fit(pairs, plane) if pairs else None)
     left, right = found
     if left is None:
@@ -179,11 +188,12 @@ def _fit(pairs: list[tuple[NDArray[np.float64], NDArray[np.float64]]], plane: Sc
     return np.hstack([linear, offset[:, None]])
 
 
-def _mean_gaze(samples: GazeSamples, eye: int) -> NDArray[np.float64] | None:
+def _middle_of_gaze(samples: GazeSamples, eye: int) -> NDArray[np.float64] | None:
+    """The median: a lid that begins to fall pulls the last samples of a look down, and a mean with them."""
     good = samples.gaze_valid[:, eye] & np.isfinite(samples.gaze_norm[:, eye]).all(axis=-1)
     if not good.any():
         return None
-    return np.asarray(samples.gaze_norm[good, eye].mean(axis=0), np.float64)
+    return np.asarray(np.median(samples.gaze_norm[good, eye], axis=0), np.float64)
 
 
 def _by_dot(points: list[PointQuality]) -> list[list[PointQuality]]:

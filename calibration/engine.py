@@ -47,7 +47,7 @@ ENTER_S = 5.0
 DISCARD_S = 3.0
 COMPUTE_S = 10.0
 REVIEW_S = 600.0
-LEAVE_S = 3.0
+LEAVE_S = 2.9
 LEAVE_AGAIN_S = 1.5
 """Without an answer for this long, leaving is asked for again, by force."""
 MIN_POINTS_SHARE = 0.6

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
+import numpy as np
+
 from calibration.drift import ONE_DOT, DriftCorrection, DriftLog, assess, correction_for
 from calibration.fixation_run import RunPace
+from calibration.geometry import ScreenPlane
 from calibration.profiles import Profile, profile_of
 from domain.calibration import DriftCheck, DriftVerdict, Point
 from domain.errors import UserFacingError
+from domain.gaze import GazeSamples
+from domain.session import SessionRecord
 from workflows.gaze_run import GazeRun
 from workflows.gaze_source import GazeSource
 
@@ -77,6 +83,36 @@ def journal_values(check: DriftCheck, log: DriftLog) -> dict[str, Any]:
         "correction": log.active.as_json(),
         "history": [{"what": what, "version": correction.version} for what, correction in log.entries],
     }
+
+
+def corrected_samples(record: SessionRecord) -> GazeSamples:
+    """The samples of a session with the corrections that were in force when each was taken; the session's own stay.
+
+    A correction holds from its check until the next check or the next accepted calibration.
+    """
+    changes = [
+        (int(values["time_ns"]), DriftCorrection.from_json(values["correction"]))
+        for values in record.drift_checks
+        if "correction" in values
+    ]
+    changes += [
+        (int(values.get("time_ns", 0)), DriftCorrection.none())
+        for values in record.calibrations
+        if values.get("reason") == "accepted"
+    ]
+    samples = record.samples
+    if all(correction.kind == "none" for _, correction in changes):
+        return samples
+    changes.sort(key=lambda change: change[0])
+    corners = record.header.tracker.display_area_mm
+    plane = ScreenPlane(*corners[:3]) if len(corners) >= 3 else ScreenPlane.upright(record.header.display)
+    edges = np.searchsorted(samples.time_ns, [time_ns for time_ns, _ in changes])
+    parts = [samples[: int(edges[0])]]
+    for (_, correction), first, last in zip(changes, edges, [*edges[1:], len(samples)], strict=True):
+        # The whole stretch: `from_ns` lies a moment before the check was journalled.
+        whole = replace(correction, from_ns=0)
+        parts.append(whole.corrected(samples[int(first) : int(last)], plane))
+    return GazeSamples.concatenate(parts)
 
 
 def _now() -> str:

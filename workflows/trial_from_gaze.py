@@ -12,6 +12,7 @@ from domain.study import Outcome, Protocol, TrialStatus
 from domain.trial import TrialRecord
 from processing.detector import Parameters, detect
 from processing.image_fixations import to_image_fixations
+from workflows.drift_check import corrected_samples
 from workflows.read_trial import measure_quality, with_warnings
 
 
@@ -60,7 +61,7 @@ def trial_records(
     Outcome and status are taken from the trials' payloads ("outcome", "status"), where they were marked.
     """
     display = session.header.display
-    fixations = detect(detector, session.samples, display, parameters).fixations
+    fixations = detect(detector, corrected_samples(session), display, parameters).fixations
     return [
         _record(
             trial,

@@ -72,6 +72,7 @@ class CalibrationPlot(QWidget):
         painter.setBrush(QColor("#000000"))
         painter.drawRect(box)
         self._spots = []
+        painter.setClipRect(box.adjusted(1, 1, -1, -1))
         if self._reviewed is not None:
             if self._shows_validation:
                 self._paint_validation(painter, box)

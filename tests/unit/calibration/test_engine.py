@@ -1,19 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.calibration_faults import FAULTS, Fault, escape_at_any_moment, fault_holds, run_fault
 from benchmarks.scripted_tracker import (
     MOVING,
     STABLE,
     ScriptedTracker,
     cooperative,
     in_state,
-    leaves_in,
-    no_answer,
     once,
     play,
     refuses,
@@ -232,63 +229,28 @@ def never_looks(machine: CalibrationEngine, now: int) -> Tick:
     return Tick(MOVING, is_well_placed=True)
 
 
-def hang(step: Step, seconds: float) -> Callable[[Command], float | None]:
-    return lambda command: seconds if command.step is step else None
-
-
-FAULTS = [
-    pytest.param(
-        {"events": once(TrackerGone(), in_state(State.COLLECT, 200))}, {}, Ending.TRACKER_LOST, id="lost in collect"
-    ),
-    pytest.param(
-        {"events": once(TrackerGone(), in_state(State.COMPUTE))}, {}, Ending.TRACKER_LOST, id="lost in compute"
-    ),
-    pytest.param(
-        {"events": once(TrackerGone(), in_state(State.COLLECT))},
-        {"spoil": no_answer(Step.LEAVE)},
-        Ending.TRACKER_LOST,
-        id="lost and mute",
-    ),
-    pytest.param({}, {"spoil": no_answer(Step.SAVE)}, Ending.NO_ANSWER, id="save never answers"),
-    pytest.param({}, {"spoil": no_answer(Step.ENTER)}, Ending.NO_ANSWER, id="enter never answers"),
-    pytest.param({}, {"spoil": no_answer(Step.COLLECT)}, Ending.NO_ANSWER, id="collect never answers"),
-    pytest.param({}, {"spoil": no_answer(Step.COMPUTE)}, Ending.NO_ANSWER, id="compute never answers"),
-    pytest.param({}, {"spoil": no_answer(Step.RETRIEVE)}, Ending.NO_ANSWER, id="retrieve never answers"),
-    pytest.param({}, {"spoil": refuses(Step.SAVE)}, Ending.REFUSED, id="save refused"),
-    pytest.param({}, {"spoil": refuses(Step.ENTER)}, Ending.REFUSED, id="enter refused"),
-    pytest.param({"person": leaves_in(State.POSITION)}, {}, Ending.NOBODY_THERE, id="nobody comes"),
-    pytest.param({"person": leaves_in(State.TRAVEL)}, {}, Ending.NOBODY_THERE, id="person leaves in travel"),
-    pytest.param({"person": leaves_in(State.SETTLE)}, {}, Ending.NOBODY_THERE, id="person leaves in settle"),
-    pytest.param({"person": leaves_in(State.COLLECT)}, {}, Ending.NOBODY_THERE, id="person leaves in collect"),
-    pytest.param(
-        {"events": once(ScreenChanged(), in_state(State.SETTLE))}, {}, Ending.SCREEN_CHANGED, id="screen changed"
-    ),
-    pytest.param(
-        {"events": once(ScreenChanged(), in_state(State.REVIEW))}, {}, Ending.SCREEN_CHANGED, id="screen changed late"
-    ),
-    pytest.param({}, {}, Ending.NO_DECISION, id="nobody decides"),
-    pytest.param(
-        {"events": once(Cancel(), in_state(State.COLLECT, 100))},
-        {"slow": hang(Step.COLLECT, 10.0)},
-        Ending.CANCELLED,
-        id="esc while collect hangs",
-    ),
-]
-
-
-@pytest.mark.parametrize(("play_with", "tracker_with", "ending"), FAULTS)
-def test_that_every_scripted_fault_ends_in_a_named_state_within_3_s(
-    play_with: dict[str, Callable[..., object]], tracker_with: dict[str, Callable[..., object]], ending: Ending
-) -> None:
-    outcome = play(engine(), ScriptedTracker(**tracker_with), **play_with)  # type: ignore[arg-type]
-    assert outcome.engine.state is State.ENDED
-    assert outcome.engine.ending is ending
-    assert outcome.ended_s - outcome.deadline_s <= 3.05
-    if Step.ENTER in steps(outcome.tracker):
-        assert Step.LEAVE in steps(outcome.tracker)
-        assert not outcome.tracker.is_in_mode
-    if outcome.engine.is_mode_left and outcome.engine.previous_blob:
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_that_every_scripted_fault_ends_in_its_named_state_within_3_s_and_the_mode_is_left(fault: Fault) -> None:
+    outcome = run_fault(fault)
+    assert fault_holds(fault, outcome), (
+        outcome.engine.state,
+        outcome.engine.ending,
+        outcome.ended_s,
+        outcome.deadline_s,
+    )
+    if outcome.engine.state is State.ENDED and outcome.engine.is_mode_left and outcome.engine.previous_blob:
         assert outcome.tracker.active == b"the calibration of before"
+
+
+def test_that_the_table_of_faults_would_notice_a_mode_that_is_not_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CalibrationEngine, "_leave", lambda self, ending, now_ns: self._end(now_ns))
+    assert not any(fault_holds(fault, run_fault(fault)) for fault in FAULTS if fault.ending is Ending.TRACKER_LOST)
+
+
+def test_that_esc_at_random_moments_always_ends_well() -> None:
+    good, slowest = escape_at_any_moment(40)
+    assert good == 40
+    assert slowest <= 3.0
 
 
 def test_that_a_collect_that_hangs_10_s_and_then_fails_is_tried_again_and_ends_in_review() -> None:

@@ -20,7 +20,7 @@ from domain.gaze import GazeSamples
 from domain.markers import IMAGE_OFFSET, IMAGE_ONSET, Marker, view_as_json
 from domain.session import Gap, GapCause, SessionHeader, SessionRecord, TrackerInfo
 from domain.view import ImageView
-from workflows.drift_check import journal_values
+from workflows.drift_check import corrected_samples, journal_values
 from workflows.quality_report import session_quality
 
 VALIDATION = validate(
@@ -156,6 +156,25 @@ def test_that_the_methods_paragraph_states_figures_and_what_was_not_measured() -
     assert "was not validated" in text
     assert "(not measured)" in text
     assert "nan" not in text.replace("nanosecond", "").lower() or "data loss" in text.lower()
+
+
+def test_that_corrections_hold_from_their_check_until_the_next_calibration_and_raw_gaze_stays() -> None:
+    before = record()
+    log = DriftLog()
+    log.apply(correction_for([((0.5, 0.5), look_at((0.5, 0.5), offset_deg=(1.0, 0.0)))], PLANE))
+    checks = (journal_values(check(1.0, 0.1), log),)
+    accepted = {"reason": "accepted", "time_ns": 12_000_000_000}
+    session = replace(before, drift_checks=checks, calibrations=(accepted,))
+    raw = session.samples.gaze_norm.copy()
+    after = corrected_samples(session)
+    moved = np.nan_to_num(after.gaze_norm[:, 0, 0] - raw[:, 0, 0])
+    times = session.samples.time_ns
+    inside = (times >= 6_000_000_000) & (times < 12_000_000_000) & session.samples.gaze_valid[:, 0]
+    assert np.all(moved[inside] < -0.01)
+    assert np.all(moved[times < 6_000_000_000] == 0)
+    assert np.all(moved[times >= 12_000_000_000] == 0)
+    assert np.array_equal(session.samples.gaze_norm, raw, equal_nan=True)
+    assert corrected_samples(replace(before, drift_checks=())) is before.samples
 
 
 def test_that_an_empty_session_still_gives_a_report() -> None:
