@@ -58,7 +58,7 @@ class Marker:
 
 def view_as_json(view: ImageView) -> dict[str, Any]:
     """A view as plain values."""
-    return asdict(view)
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(view).items()}
 
 
 def view_from_json(values: Mapping[str, Any]) -> ImageView:
