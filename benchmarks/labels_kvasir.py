@@ -81,7 +81,7 @@ def _sources(study: Study, sources: list[str], workers: int) -> list[Figure]:
     for score in found.scores:
         at = {t: score.dice[THRESHOLDS.index(t)] for t in (0.5, 0.3)}
         text = f"best {score.best[1]:.3f} at {score.best[0]:g}; 0.5: {at[0.5]:.3f}, 0.3: {at[0.3]:.3f}"
-        figures.append(Figure(f"60 images: {score.source}, sigma {score.sigma:g}", text, "", None))
+        figures.append(Figure(f"{found.n_images} images: {score.source}, sigma {score.sigma:g}", text, "", None))
     low, high = found.interval
     text = f"{found.recommended.source}, sigma {found.recommended.sigma:g}, around {found.best_threshold:g}"
     figures.append(Figure("recommended", text, "", None))

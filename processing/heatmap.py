@@ -89,9 +89,20 @@ def counted(fixations: ImageFixations, parameters: LabelParameters) -> tuple[Flo
 
 
 def published_u8(heatmap: Map) -> NDArray[np.uint8]:
-    """The 8-bit map that the published scripts store: rounded to float16, times 255 in float16, truncated."""
-    half = heatmap.astype(np.float16) * np.float16(255)
-    return half.astype(np.uint8)
+    """The 8-bit map that the published scripts store: rounded to float16, times 255 in float16, truncated.
+
+    NumPy's own float16 arithmetic takes ten times as long as these integer steps. What is not a number becomes 0, which
+    the published scripts leave to the machine.
+    """
+    values = np.where(np.isfinite(heatmap), np.clip(heatmap, 0, 1), np.float32(0)).astype(np.float32)
+    return _rounded_to_half(_rounded_to_half(values) * np.float32(255)).astype(np.uint8)
+
+
+def _rounded_to_half(values: Map) -> Map:
+    """Float32 values rounded to the eleven bits of a float16, halves to even; right from 2**-14 up."""
+    bits = values.view(np.uint32)
+    bits = (bits + (np.uint32(0x0FFF) + ((bits >> np.uint32(13)) & np.uint32(1)))) & np.uint32(0xFFFFE000)
+    return bits.view(np.float32)
 
 
 def single_fixation_share(threshold: float, sigma_share: tuple[float, float]) -> float:

@@ -8,6 +8,7 @@ Source: matched filtering of a step; main sequence: Carpenter 1988, duration = 2
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,10 +49,19 @@ class StepRules:
 class StepClassifier:
     """Fixation between steps, saccade at them; the label goes to the given column."""
 
-    def __init__(self, rules: StepRules, column: int) -> None:
+    def __init__(
+        self,
+        rules: StepRules,
+        column: int,
+        *,
+        noise: NoiseMeter | None = None,
+        is_wanted: Callable[[float, float], bool] | None = None,
+    ) -> None:
+        """With a noise meter to share, and what decides by (noise in degrees, interval in ns) if a second is wanted."""
         self._rules = rules
         self._column = column
-        self._noise = NoiseMeter()
+        self._noise = noise if noise is not None else NoiseMeter()
+        self._is_wanted = is_wanted
         self._state = np.array([0.0, 0.0, 0.0, NO_BLOCK, 0.0])
 
     def advance(self, table: GazeTable, *, is_final: bool) -> int:
@@ -65,7 +75,9 @@ class StepClassifier:
             window = self._window(noise_deg, table.interval_ns)
             limit = min(end, table.n_ready)
             scale = self._rules.lambda_sd * noise_deg
-            _measure(table.rows, table.n_ready, limit, self._state, window, scale, self._rules.smallest_deg, is_final)
+            wanted = self._is_wanted is None or self._is_wanted(noise_deg, table.interval_ns)
+            smallest = self._rules.smallest_deg
+            _measure(table.rows, table.n_ready, limit, self._state, window, scale, smallest, wanted, is_final)
             if self._state[MEASURED] < limit:
                 break
         done = is_final and self._state[MEASURED] >= table.n_ready
@@ -94,7 +106,15 @@ class StepClassifier:
 
 @compiled
 def _measure(
-    rows: Table, n: int, limit: int, state: Table, window: int, scale: float, smallest: float, is_final: bool
+    rows: Table,
+    n: int,
+    limit: int,
+    state: Table,
+    window: int,
+    scale: float,
+    smallest: float,
+    is_wanted: bool,
+    is_final: bool,
 ) -> None:
     """Size of the step at each row (between it and the one before) and its ratio to the threshold there."""
     i = int(state[MEASURED])
@@ -112,6 +132,9 @@ def _measure(
             start = i
             known = i + 1
         known = max(known, i + 1)
+        if not is_wanted:
+            i += 1
+            continue
         while known < i + window and known < n:
             if rows[known, CHOSEN + VALID] == 0.0 or rows[known, BREAK] == 1.0:
                 break

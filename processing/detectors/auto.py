@@ -37,8 +37,8 @@ class AutoClassifier:
     def __init__(self, parameters: AutoParameters) -> None:
         self._parameters = parameters
         self._velocity = VelocityClassifier(parameters.window_ms, parameters.threshold_deg_s, LABEL)
-        self._step = StepClassifier(parameters.steps, STEP_LABEL)
         self._noise = NoiseMeter()
+        self._step = StepClassifier(parameters.steps, STEP_LABEL, noise=self._noise, is_wanted=self._is_noisy)
         self._done = 0
 
     def advance(self, table: GazeTable, *, is_final: bool) -> int:
@@ -53,10 +53,7 @@ class AutoClassifier:
                 break
             noise_deg, end = found
             end = min(end, n)
-            if (
-                self._velocity_noise(noise_deg, table.interval_ns)
-                >= self._parameters.gate * self._parameters.threshold_deg_s
-            ):
+            if self._is_noisy(noise_deg, table.interval_ns):
                 table.rows[self._done : end, LABEL] = table.rows[self._done : end, STEP_LABEL]
             self._done = end
         return self._done
@@ -71,13 +68,14 @@ class AutoClassifier:
         self._step.forget(n_rows)
         self._done -= n_rows
 
-    def _velocity_noise(self, noise_deg: float, interval_ns: float) -> float:
-        """Standard deviation per axis of I-VT's velocity, degrees per second."""
+    def _is_noisy(self, noise_deg: float, interval_ns: float) -> bool:
+        """Whether the noise of I-VT's velocity, per axis, comes too near to its threshold."""
         if interval_ns <= 0:
-            return 0.0
+            return False
         span_s = (window_samples(self._parameters.window_ms, interval_ns) - 1) * interval_ns / 1e9
         smoothed = MEDIAN_3_SD if self._parameters.cleaning.noise != "none" else 1.0
-        return math.sqrt(2.0) * noise_deg * smoothed / span_s
+        velocity_noise = math.sqrt(2.0) * noise_deg * smoothed / span_s
+        return velocity_noise >= self._parameters.gate * self._parameters.threshold_deg_s
 
 
 @detectors.register("auto")

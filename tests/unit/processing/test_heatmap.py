@@ -114,3 +114,12 @@ def test_that_the_blob_floor_is_the_area_above_the_threshold_of_one_fixation():
         share = single_fixation_share(threshold, (70 / 768, 70 / 768))
         assert share == pytest.approx(np.mean(heatmap >= threshold), rel=0.01)
         assert share == pytest.approx(published_share, abs=0.001)
+
+
+def test_that_8_bit_maps_are_rounded_as_float16_arithmetic_rounds():
+    halves = np.arange(0, 0x3C01, dtype=np.uint16).view(np.float16).astype(np.float32)
+    middles = (halves[:-1] + halves[1:]) / 2  # ties between neighbouring float16
+    rng = np.random.default_rng(0)
+    for values in (halves, middles, rng.random(100_000, np.float32)):
+        assert np.array_equal(published_u8(values), (values.astype(np.float16) * np.float16(255)).astype(np.uint8))
+    assert published_u8(np.array([np.nan, -1e-5, 1.0001], np.float32)).tolist() == [0, 0, 255]
