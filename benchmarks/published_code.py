@@ -27,11 +27,13 @@ class Published:
 def load_published(checkout: Path) -> Published:
     """The published model and losses; needs MONAI, and scikit-learn for a metric module that is imported on the way."""
     ensure_torchvision()
+    # Imported on the way but never called by what is compared.
     if importlib.util.find_spec("einops") is None:
-        # Imported by the published model but never called.
-        stub = types.ModuleType("einops")
-        stub.rearrange = None  # type: ignore[attr-defined]
-        sys.modules["einops"] = stub
+        _stub("einops", "rearrange")
+    if importlib.util.find_spec("sklearn") is None:
+        _stub("sklearn.cluster", "KMeans")
+        _stub("sklearn.metrics", "normalized_mutual_info_score")
+        _stub("sklearn.linear_model", "LogisticRegression")
     models = _package("published_models", checkout / "models")
     utils = _package("published_utils", checkout / "utils")
     multi_level = importlib.import_module(f"{models}.multi_level")
@@ -43,6 +45,14 @@ def load_published(checkout: Path) -> Published:
         losses.BCEWithLogitsMaskLoss(),
         importlib.import_module(f"{utils}.metric"),
     )
+
+
+def _stub(name: str, attribute: str) -> None:
+    if "." in name:
+        sys.modules.setdefault(name.split(".")[0], types.ModuleType(name.split(".")[0]))
+    module = types.ModuleType(name)
+    setattr(module, attribute, None)
+    sys.modules[name] = module
 
 
 def _package(name: str, folder: Path) -> str:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from domain.errors import MissingPackageError, UserFacingError
 from storage.atomic_write import write_atomically
 from training.prediction import Predictor
-from training.preprocess import TIE, Preprocess, channel_statistics
+from training.preprocess import Preprocess, channel_statistics
 
 MAX_DIFFERENCE = 1e-3
 OPSET = 18
@@ -64,7 +64,7 @@ class OnnxModel(nn.Module):
         square = torch.arange(p.size_px, dtype=torch.float32) + 0.5
         rows = _matrix((square - offsets[0]) / scales[0], samples_y, height, 1 / scales[0], p.antialias, cut=True)
         columns = _matrix((square - offsets[1]) / scales[1], samples_x, width, 1 / scales[1], p.antialias, cut=True)
-        small = (rows @ channels @ columns.transpose(0, 1) + TIE).round().clamp(0, 255)
+        small = rows @ channels @ columns.transpose(0, 1)
         inside = (rows.sum(1) > 0).to(torch.float32)[:, None] * (columns.sum(1) > 0).to(torch.float32)[None]
         levels = self._levels(self._normalised(small, inside)[None])[0]
         limit = torch.full_like(height, p.size_px)

@@ -70,7 +70,7 @@ class Predictor:
 
     @torch.inference_mode()
     def logits(self, squares: Tensor, inside: Tensor | None) -> Tensor:
-        """Logits of all levels (B, levels, S, S) for uint8 squares, averaged over flips where the model asks for it."""
+        """Logits of all levels (B, levels, S, S) for squares of 0-255, averaged over flips if it says so."""
         device = self.place.device
         image = self.preprocess.normalise(squares.to(device), None if inside is None else inside.to(device))
         self.net.eval()
@@ -87,7 +87,9 @@ class Predictor:
         return total / len(flips)
 
     def _predict(self, images: list[NDArray[np.uint8]]) -> Iterator[Prediction]:
-        squares = torch.stack([self.preprocess.square_u8(image) for image in images])
+        # Not rounded as in the training cache: a rounding that another runtime decides differently is a difference of
+        # its own.
+        squares = torch.stack([self.preprocess.square(image) for image in images])
         inside = None
         if self.config.keep_aspect:
             inside = torch.stack([self.preprocess.inside(*image.shape[:2]) for image in images])

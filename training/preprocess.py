@@ -17,9 +17,6 @@ from training.resampling import Placement, placements, resample
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
-# Averages of whole numbers often end in .5, where the last bit decides the rounding and two runtimes differ.
-TIE = 1e-3
-
 
 @dataclass(frozen=True)
 class Preprocess:
@@ -50,11 +47,15 @@ class Preprocess:
         return placements(height, width, self.size_px, keep_aspect=self.keep_aspect)
 
     def square_u8(self, image: NDArray[np.uint8]) -> Tensor:
-        """Image (H, W, 3) uint8 to the square (C, S, S) uint8, border around a kept aspect 0."""
+        """The square rounded to uint8, as the training cache keeps it."""
+        return self.square(image).round().clamp(0, 255).to(torch.uint8)
+
+    def square(self, image: NDArray[np.uint8]) -> Tensor:
+        """Image (H, W, 3) uint8 to the square (C, S, S) float32 in 0-255, border around a kept aspect 0."""
         channels = torch.from_numpy(np.ascontiguousarray(np.moveaxis(image, -1, 0))).to(torch.float32)
         if self.in_channels == 1:
             channels = channels.mean(0, keepdim=True)
-        return (self._squared(channels) + TIE).round().clamp(0, 255).to(torch.uint8)
+        return self._squared(channels)
 
     def square_map(self, values: NDArray[np.float32]) -> Tensor:
         """Map (H, W) to the square (S, S) float32, by the same filter as the image."""
@@ -67,12 +68,12 @@ class Preprocess:
             columns.into_square(antialias=False).sum(1) > 0
         )[None]
 
-    def normalise(self, square_u8: Tensor, inside: Tensor | None = None) -> Tensor:
-        """uint8 squares (B, C, S, S) to the network's input, float32; what does not show the image becomes 0.
+    def normalise(self, squares: Tensor, inside: Tensor | None = None) -> Tensor:
+        """Squares (B, C, S, S) of 0-255 to the network's input, float32; what does not show the image becomes 0.
 
         inside: (B, S, S) bool, needed where the aspect is kept.
         """
-        values = square_u8.to(torch.float32)
+        values = squares.to(torch.float32)
         counted = None if inside is None else inside.unsqueeze(1).to(values)
         if self.normalisation == "imagenet":
             mean, std = channel_statistics(self.in_channels, values.device)
