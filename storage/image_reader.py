@@ -29,6 +29,7 @@ DECODER_FAILURES: tuple[type[Exception], ...] = (
     AssertionError,
     struct.error,
     zlib.error,
+    Warning,  # decoders warn about some damage; where warnings are errors, that damage is refused
 )
 """What decoders raise on damaged files (found by `benchmarks/fuzz.py`); each becomes an error in words."""
 

@@ -18,6 +18,7 @@ from storage.atomic_write import as_user_facing
 from storage.dicom_copy import DicomCopier
 from storage.file_names import checked_image_id
 from storage.study import Study
+from workflows.import_gaze import import_sessions
 
 PRESETS: dict[str, LabelParameters] = {"polyp": POLYP, "prostate": PROSTATE}
 
@@ -30,6 +31,8 @@ class ImportReport:
     n_images: int = 0
     n_masks: int = 0
     n_reads: int = 0
+    n_sessions: int = 0
+    n_trials: int = 0
     n_fixations: int = 0
     duplicates: dict[str, str] = field(default_factory=dict)
     look_for_text: tuple[str, ...] = ()
@@ -48,6 +51,8 @@ class ImportReport:
                 f"{len(self.look_for_text)} images may have text burnt into the pixels; look at them before use "
                 f"(first: {self.look_for_text[0]})."
             )
+        if self.n_sessions:
+            counts = f"{self.n_sessions} gaze sessions with {self.n_trials} trials on images of the study, {counts}"
         return [*lines, f"{counts} {verb} {self.study_folder}"]
 
 
@@ -163,6 +168,7 @@ def import_into(
     new, renamed, duplicates = _without_duplicates(study, plan)
     staging = study.folder / f".import-{uuid.uuid4().hex[:8]}"
     moved: list[Path] = []
+    notes: tuple[str, ...] = ()
     try:
         staging.mkdir()
         entries, files = _stage(study, new, staging, copy=copy, on_progress=on_progress, cancel=cancel)
@@ -171,6 +177,11 @@ def import_into(
             temporary.replace(final)
             moved.append(final)
         trials = [_trial(read, renamed.get(read.image_id, read.image_id)) for read in plan.reads]
+        if plan.sessions:
+            known = {image.image_id: image for image in [*study.images(), *entries]}
+            placed = import_sessions(study, plan.sessions, known, moved, on_progress=on_progress, cancel=cancel)
+            trials += placed.trials
+            notes = placed.warnings
         study.add_import(entries, trials)
         _save_masks(study, plan, renamed)
     except BaseException as problem:
@@ -181,7 +192,8 @@ def import_into(
         raise
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    return _report(study.folder, new, plan, duplicates)
+    report = _report(study.folder, new, plan, duplicates)
+    return replace(report, n_trials=len(trials), warnings=(*plan.warnings, *notes))
 
 
 def _save_masks(study: Study, plan: ImportPlan, renamed: dict[str, str]) -> None:
@@ -198,6 +210,7 @@ def _report(folder: Path, new: list[FoundImage], plan: ImportPlan, duplicates: d
         n_images=len(new),
         n_masks=sum(image.mask_path is not None for image in new) + len(plan.masks),
         n_reads=len(plan.reads),
+        n_sessions=len(plan.sessions),
         n_fixations=sum(len(read.fixations) for read in plan.reads),
         duplicates=duplicates,
         look_for_text=tuple(image.image_id for image in new if image.look_for_text),

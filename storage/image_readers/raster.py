@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import cv2
@@ -15,7 +14,8 @@ from domain.pixels import ImagePixels
 from storage.image_reader import DECODER_FAILURES, image_readers
 
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\x00", b"MM\x00*", b"BM")
-_FAILURES: tuple[type[Exception], ...] = (*DECODER_FAILURES, cv2.error)
+_FAILURES: tuple[type[Exception], ...] = (*DECODER_FAILURES, cv2.error, Image.DecompressionBombError)
+MAX_PIXELS = 200_000_000  # a header may promise any size; the memory would be gone before the pixels are missed
 _GREY_MODES = ("1", "L", "LA", "La", "I", "F")
 
 
@@ -39,12 +39,12 @@ class RasterReader:
         try:
             if _is_deep_colour_png(path):
                 return ImagePixels(_deep_colour(path)[None])
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", Image.DecompressionBombWarning)
-                with Image.open(path) as picture:
-                    if picture.mode.startswith("RGB") and _bits_per_channel(picture) > 8:
-                        return ImagePixels(_deep_colour(path)[None])
-                    frames = [_frame(ImageOps.exif_transpose(page)) for page in _pages(picture)]
+            with Image.open(path) as picture:
+                if picture.width * picture.height > MAX_PIXELS:
+                    raise _broken(path, f"it says it has more than {MAX_PIXELS / 1e6:.0f} million pixels")
+                if picture.mode.startswith("RGB") and _bits_per_channel(picture) > 8:
+                    return ImagePixels(_deep_colour(path)[None])
+                frames = [_frame(ImageOps.exif_transpose(page)) for page in _pages(picture)]
         except UnidentifiedImageError as problem:
             if path.suffix.lower() in (".tif", ".tiff"):  # Pillow has no mode for 16-bit colour
                 return ImagePixels(_deep_colour(path)[None])

@@ -28,6 +28,9 @@ def register(cli: typer.Typer) -> None:
         skip_broken: Annotated[
             bool, typer.Option("--skip-broken", help="Leave out files that cannot be read.")
         ] = False,
+        setting: Annotated[
+            list[str] | None, typer.Option(help="KEY=VALUE for one format, e.g. screen=1920x1080.")
+        ] = None,
         dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, write nothing.")] = False,
         formats: Annotated[bool, typer.Option("--formats", help="List the formats and leave.")] = False,
     ) -> None:
@@ -42,7 +45,11 @@ def register(cli: typer.Typer) -> None:
             return
         if not format_name or source is None:
             raise UserFacingError("A format and a source are needed.", "Example: sightline import folder my-images")
-        options = ImportOptions(annotator=annotator, target=target, skip_broken=skip_broken)
+        bad = [text for text in setting or [] if "=" not in text]
+        if bad:
+            raise UserFacingError(f"{bad[0]!r} is not KEY=VALUE.", "Example: --setting screen=1920x1080")
+        more = dict(text.split("=", 1) for text in setting or [])
+        options = ImportOptions(annotator=annotator, target=target, skip_broken=skip_broken, more=more)
         with progress_bar("Reading") as on_read, progress_bar("Importing") as on_write:
             report = import_to_folder(
                 format_name,
