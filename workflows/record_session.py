@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
+from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 
 LEAD_NS = 500_000_000
 """Samples so long before a trial are kept with it, so that a fixation in flight is recognised as one."""
+
+_NEVER_NS = 1 << 62
 
 POLL_S = 10.0
 """Longest stretch that is advanced at once: the ring holds 54 s at 1200 Hz."""
@@ -79,6 +82,8 @@ class RecordSession:
         self._detector: OnlineDetector | None = detector or online
         self._position = 0
         self._trial_rows: list[NDArray[np.void]] = []
+        self._lead: deque[NDArray[np.void]] = deque()
+        self._trial_until_ns = 0
         self._trial_markers: list[Marker] = []
         self._trial_id = ""
         self._n_trials = 0
@@ -162,7 +167,8 @@ class RecordSession:
         self._trial_id = trial_id or f"{self.session_id}-{self._n_trials:04d}"
         self._mask = mask
         self.poll()
-        self._trial_rows, self._trial_markers = self._trial_rows[-1:], []
+        self._trial_rows, self._trial_markers = list(self._lead), []
+        self._trial_until_ns = _NEVER_NS
         self._show(view)
         values = {**(payload or {}), "trial_id": self._trial_id, "image_id": image_id, "view": view_as_json(view)}
         self._mark(IMAGE_ONSET, values, scheduled_ns, submitted_ns, presented_ns, frame)
@@ -199,6 +205,7 @@ class RecordSession:
         """The image is taken away."""
         values = {**(payload or {}), "trial_id": self._trial_id}
         self._mark(IMAGE_OFFSET, values, scheduled_ns, submitted_ns, presented_ns, frame)
+        self._trial_until_ns = self._trial_markers[-1].time_ns
         self._trial_id = ""
         self._mask = None
 
@@ -268,7 +275,11 @@ class RecordSession:
     def _look_at(self, rows: NDArray[np.void]) -> list[OnlineFixation]:
         if len(rows) == 0:
             return []
-        self._trial_rows.append(rows)
+        self._lead.append(rows)
+        while self._lead[0]["time_ns"][-1] < rows["time_ns"][-1] - LEAD_NS:
+            self._lead.popleft()
+        if rows["time_ns"][0] <= self._trial_until_ns:
+            self._trial_rows.append(rows)
         if self._detector is None:
             return []
         return self._write(self._detector.push(GazeSamples.from_records(rows)))

@@ -137,6 +137,8 @@ class SimulatedTracker(Tracker):
         self._sink = sink
         if not self._began_ns:
             self._began_ns = self._next_probe_ns = self.clock.now_ns()
+        else:  # what was not subscribed to is not delivered later
+            self._silent_until_ns = max(self._silent_until_ns, self.clock.now_ns())
         if self.settings.speed == 0:
             return
         self._stopping.clear()

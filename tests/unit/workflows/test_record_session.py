@@ -85,3 +85,22 @@ def test_that_a_missing_interpreter_is_refused(tmp_path: Path) -> None:
     session = RecordSession(tmp_path, TrackerSettings(), python=str(tmp_path / "no-python"))
     with pytest.raises(TrackerError, match="no-python"):
         session.open()
+
+
+def test_that_the_time_between_trials_is_not_kept_in_memory(tmp_path: Path) -> None:
+    session = RecordSession(tmp_path, TrackerSettings(speed=0))
+    session.open()
+    for _ in range(60):
+        session.advance(1.0)
+    held = sum(len(rows) for rows in session._lead) + sum(len(rows) for rows in session._trial_rows)
+    assert held <= 3 * 120
+    session.begin_trial("image", ImageView.fitted((600, 400), session.display.size_px))
+    session.advance(3.0)
+    session.end_trial()
+    for _ in range(60):
+        session.advance(1.0)
+    trial, samples = session.last_trial()
+    session.close()
+    inside = (samples.time_ns >= trial.onset_ns) & (samples.time_ns <= trial.offset_ns)
+    assert inside.sum() == pytest.approx(360, abs=1)
+    assert sum(len(rows) for rows in session._trial_rows) <= 5 * 120
