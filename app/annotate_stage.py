@@ -24,6 +24,7 @@ from app.widgets.plain import ElidedLabel, button, label
 from app.widgets.quality_chip import QualityChip
 from app.widgets.stage_pages import CardPage, StartTargetPage
 from app.widgets.viewer import PeekFilter, bind_view_actions
+from calibration.drift import DriftSchedule
 from domain.errors import UserFacingError
 from domain.events import CancelToken, OnProgress
 from domain.pixels import ImagePixels
@@ -95,7 +96,9 @@ class AnnotateStage(QWidget):
         self._trial_id = ""
         self._before_pause = Phase.CARD
         self._n_since_rest = 0
-        self._rested_at_s = time.monotonic()
+        self._rested_at_s = self._checked_at_s = time.monotonic()
+        self._n_since_check = 0
+        self._away_s = self._paused_at_s = 0.0
         self._key_at_s = 0.0
         self._overlay: KeyOverlay | None = None
         self.seconds_to_mask: list[float] = []
@@ -459,6 +462,7 @@ class AnnotateStage(QWidget):
         self.services.trial_saved.emit(self._row().image_id)
         self._labels.forget(self._row().image_id)
         self._n_since_rest += 1
+        self._n_since_check += 1
         self._next()
 
     def _next(self) -> None:
@@ -471,14 +475,28 @@ class AnnotateStage(QWidget):
             or time.monotonic() - self._rested_at_s >= protocol.rest_after_min * 60
         ):
             self._rest()
-        elif protocol.drift_check_every and self._place % protocol.drift_check_every == 0 and self.services.drift_check:
-            self._go_to(Phase.CARD)
-            self._card.say(tr("Drift check"), tr("Look at the dot until it disappears."), tr("Enter goes on"))
-            self.services.drift_check(self, self.session)
         else:
+            self._check_or_begin()
+
+    def _check_or_begin(self) -> None:
+        """The next image, after a drift check where one is due: every N images, every M minutes, after an absence."""
+        check, every = self.services.drift_check, self.services.open_study.settings.protocol.drift_check_every
+        why = DriftSchedule(every_images=every).why_due(
+            n_images=self._n_since_check,
+            since_check_s=time.monotonic() - self._checked_at_s,
+            away_s=self._away_s,
+        )
+        self._away_s = 0.0
+        if check is None or not every or not why:
             self._begin_image()
+            return
+        self._n_since_check, self._checked_at_s = 0, time.monotonic()
+        self._go_to(Phase.CARD)
+        self._card.say(tr("Drift check"), tr("Look at the dot until it disappears."), tr("Enter goes on"))
+        check(self, self.session)
 
     def _rest(self) -> None:
+        self._paused_at_s = time.monotonic()
         self._go_to(Phase.REST)
         words = tr("{n} images are done. Look into the distance for a minute; blink; move your shoulders.")
         self._card.say(
@@ -488,7 +506,8 @@ class AnnotateStage(QWidget):
     def _end_rest(self) -> None:
         self._n_since_rest = 0
         self._rested_at_s = time.monotonic()
-        self._begin_image()
+        self._away_s += time.monotonic() - self._paused_at_s
+        self._check_or_begin()
 
     def _finish(self) -> None:
         self._go_to(Phase.DONE)
@@ -497,6 +516,7 @@ class AnnotateStage(QWidget):
         )
 
     def _pause(self, heading: str, words: str) -> None:
+        self._paused_at_s = time.monotonic()
         self._before_pause = self.phase
         if self.phase is Phase.LOOKING:
             self.session.shut(PAUSED)
@@ -504,6 +524,7 @@ class AnnotateStage(QWidget):
         self._card.say(heading, words, tr("Enter goes on · Esc goes back to the worklist"))
 
     def _resume(self) -> None:
+        self._away_s += time.monotonic() - self._paused_at_s
         self._go_to(self._before_pause)
         if self.phase is Phase.LOOKING:
             self.session.reopen(RESUMED)

@@ -18,12 +18,14 @@ ANNOTATOR = "anna"
 LOOK_S = 4.0
 
 
-def open_stage(window: MainWindow, study: Study, wait: Callable[..., None], *, role: Role) -> AnnotateStage:
-    """The stage on the instruction card, with a simulated eye whose time is told to pass."""
+def open_stage(
+    window: MainWindow, study: Study, wait: Callable[..., None], *, role: Role, **options: object
+) -> AnnotateStage:
+    """The stage on the instruction card, with a simulated eye (and its options) whose time is told to pass."""
     study.add_annotator(ANNOTATOR, role)
     window.services.set_annotator(ANNOTATOR, role)
     window.use_study(study)
-    window.services.set_tracker(TrackerChoice(settings={"speed": 0.0, "seed": 2}))
+    window.services.set_tracker(TrackerChoice(settings={"speed": 0.0, "seed": 2, "options": options}))
     window.activateWindow()
     window.navigate("worklist")
     QTest.keyClick(window.screen_widget("worklist"), Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtTest import QTest
@@ -11,10 +13,13 @@ from PySide6.QtWidgets import QApplication, QLabel
 
 from acquisition.host import TrackerHost
 from acquisition.tracker import CAN_CALIBRATE, TrackerSettings
+from app.annotate_stage import Phase
 from app.calibrate_stage import CalibrateStage
 from app.calibration_review import CalibrationReview
 from app.context import TrackerChoice
+from app.drift_over_stage import DriftOverStage
 from app.drift_stage import DriftStage
+from app.main_window import MainWindow
 from app.recording_gate import RecordingGate, objections_to_recording
 from app.widgets.position_guide import PositionGuide
 from benchmarks.known_gaze import DISPLAY, PLANE, look_at
@@ -24,10 +29,14 @@ from calibration.position import head_position
 from calibration.profiles import profile_of
 from domain.calibration import DriftVerdict
 from domain.session import TrackerInfo
+from domain.study import Role
 from storage.calibration_file import CalibrationStore
+from storage.session_file import read_session
+from tests.app.stage_walk import look_and_answer, open_stage
 from workflows.calibrate import CalibrationSession, calibrations_folder
 from workflows.calibration_target import HostTarget
-from workflows.drift_check import DriftRun
+from workflows.drift_check import DriftRun, corrected_samples
+from workflows.sample_study import open_sample_study
 
 Wait = Callable[..., None]
 pytestmark = pytest.mark.window
@@ -297,3 +306,49 @@ def test_that_a_real_tracker_without_calibration_does_not_record_by_accident(win
 def test_that_the_source_tells_a_lost_host_from_one_that_has_just_begun() -> None:
     with TrackerHost(TrackerSettings("simulated", display=DISPLAY)) as host:
         assert not HostTarget(host).is_lost()
+
+
+@pytest.mark.slow
+def test_that_a_drift_check_comes_between_images_and_its_shift_reaches_the_labels_but_not_the_session(
+    window: MainWindow, wait_until: Wait, tmp_path: Path
+) -> None:
+    study = open_sample_study(tmp_path / "study", n_frames=2)
+    settings = study.settings
+    study.update_settings(replace(settings, protocol=replace(settings.protocol, drift_check_every=1)))
+    stage = open_stage(window, study, wait_until, role=Role.ADMIN, offset_deg=[1.0, 0.0, 1.0, 0.0])
+    check = window.services.drift_check
+    assert isinstance(check, DriftOverStage)
+    QTest.keyClick(stage, Qt.Key.Key_Return)
+    look_and_answer(stage, study, wait_until)
+    wait_until(lambda: check.front is not None, 30)
+    front = check.front
+    assert isinstance(front, DriftStage)
+
+    def is_shown() -> bool:
+        stage.session.recording.advance(0.1)
+        return front._is_shown
+
+    wait_until(is_shown, 30)
+    assert front.check is not None
+    assert front.check.verdict is DriftVerdict.OFFER
+    QTest.keyClick(front, Qt.Key.Key_Return)
+    assert check.front is None
+    assert stage.session.drift.active.version == 1
+    look_and_answer(stage, study, wait_until)
+    wait_until(lambda: check.front is not None or stage.phase is Phase.DONE, 30)
+    if check.front is not None:
+        QTest.keyClick(check.front, Qt.Key.Key_Escape)
+        wait_until(lambda: check.front is None)
+    stage.leave()
+    wait_until(lambda: window.current_screen == "worklist" and not window.tasks.active, 60)
+    session = read_session(next((study.folder / "sessions").glob("*.h5")))
+    assert session.drift_checks[0]["verdict"] == "correction offered"
+    assert session.drift_checks[0]["correction"]["version"] == 1
+    corrected = corrected_samples(session)
+    assert not np.array_equal(corrected.gaze_norm, session.samples.gaze_norm, equal_nan=True)
+    first, second = session.trials()[:2]
+    both = session.samples.gaze_valid.all(axis=1)
+    moved = np.abs(corrected.gaze_norm - session.samples.gaze_norm).max(axis=(1, 2))
+    times = session.samples.time_ns
+    assert np.all(moved[both & (times < first.offset_ns)] == 0)
+    assert np.all(moved[both & (times >= second.onset_ns) & (times < second.offset_ns)] > 0.01)
