@@ -28,11 +28,15 @@ class DriftOverStage:
     def __init__(self, services: Services) -> None:
         self._services = services
         self.front: GazeStage | None = None
+        self._stage: AnnotateStage | None = None
 
     def __call__(self, stage: QWidget, session: AnnotationSession) -> None:
         """Show the check; a second call while one is shown does nothing."""
         if self.front is not None or not session.is_open:
             return
+        if isinstance(stage, AnnotateStage) and stage is not self._stage:
+            self._stage = stage
+            stage.left.connect(self._on_stage_left)
         source = HostTarget(session.recording.host)
         run = DriftRun(
             source,
@@ -79,6 +83,15 @@ class DriftOverStage:
         front.close()
         front.deleteLater()
         on_end()
+
+    def _on_stage_left(self) -> None:
+        """A key that reached the stage before this window was in front: nothing is left to go on with."""
+        front, self.front = self.front, None
+        self._stage = None
+        if front is not None:
+            front.abandon()
+            front.close()
+            front.deleteLater()
 
     def _go_on(self, stage: QWidget) -> None:
         stage.activateWindow()

@@ -73,6 +73,12 @@ class GazeStage(QWidget):
             self._timer.stop()
             self.finished.emit()
 
+    def abandon(self) -> None:
+        """Stop what runs, without telling anybody."""
+        self._is_finished = True
+        self._timer.stop()
+        self.on_escape()
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         # The action's shortcut works in an active window only; Esc must work from the first frame on.
         if event.key() == Qt.Key.Key_Escape:

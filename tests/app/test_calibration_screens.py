@@ -337,9 +337,13 @@ def test_that_a_drift_check_comes_between_images_and_its_shift_reaches_the_label
     look_and_answer(stage, study, wait_until)
     wait_until(lambda: check.front is not None or stage.phase is Phase.DONE, 30)
     if check.front is not None:
+        wait_until(lambda: check.front is None or check.front.isActiveWindow())
         QTest.keyClick(check.front, Qt.Key.Key_Escape)
         wait_until(lambda: check.front is None)
+    stage.drift_check()
+    assert stage.phase is not Phase.CARD or check.front is not None
     stage.leave()
+    assert check.front is None, "a check must not outlive the stage it lies on"
     wait_until(lambda: window.current_screen == "worklist" and not window.tasks.active, 60)
     session = read_session(next((study.folder / "sessions").glob("*.h5")))
     assert session.drift_checks[0]["verdict"] == "correction offered"
