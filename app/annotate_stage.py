@@ -102,6 +102,8 @@ class AnnotateStage(QWidget):
         self._key_at_s = 0.0
         self._overlay: KeyOverlay | None = None
         self.seconds_to_mask: list[float] = []
+        self.seconds_to_image: list[float] = []
+        self._preparing_s = 0.0
         self.start_target_ms = START_TARGET_MS
         self.canvas = ImageCanvas(margin=0.0)
         self._build()
@@ -364,6 +366,7 @@ class AnnotateStage(QWidget):
         self._card.say(tr("Look at each image in two steps"), words, keys)
 
     def _begin_image(self) -> None:
+        began_s = time.perf_counter()
         row = self._row()
         pixels = self._pixels_of(row.image_id)
         self._go_to(Phase.START_TARGET)
@@ -379,12 +382,14 @@ class AnnotateStage(QWidget):
             on_failed=lambda error: _log.info("the refiner was not prepared: %s", error),
         )
         self._prefetch()
+        self._preparing_s = time.perf_counter() - began_s
 
     def _show_image(self) -> None:
         if self.phase is not Phase.START_TARGET:
             return
         self._start_timer.stop()
         self._trial_id = ""
+        self._key_at_s = time.perf_counter()
         self._go_to(Phase.LOOKING)
         self.canvas.setFocus()
 
@@ -392,6 +397,7 @@ class AnnotateStage(QWidget):
         if self.phase is Phase.LOOKING and not self._trial_id:
             # The backing store goes to the screen when this paint returns; the next turn of the loop is after it.
             self._trial_id = "pending"
+            self.seconds_to_image.append(self._preparing_s + time.perf_counter() - self._key_at_s)
             QTimer.singleShot(0, self, self._begin_trial)
 
     def _begin_trial(self) -> None:

@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
-from acquisition.host import TrackerHost
 from app.actions import ActionRegistry
 from app.background_task import TaskRunner
 from calibration.staleness import age_words, made_at
 from domain.calibration import CalibrationRecord
 from domain.study import Role
-from storage.study import Study
-from workflows.annotate_images import AnnotationSession
-from workflows.correct_mask import CorrectionDesk
 from workflows.user_settings import UserSettings
+
+if TYPE_CHECKING:  # the window is painted before the libraries behind these are loaded
+    from acquisition.host import TrackerHost
+    from storage.study import Study
+    from workflows.annotate_images import AnnotationSession
+    from workflows.correct_mask import CorrectionDesk
 
 
 class Navigator(Protocol):
@@ -121,6 +123,8 @@ class Services(QObject):
     def desk(self) -> CorrectionDesk:
         """Working masks and decisions of whoever works here; opened when first asked for."""
         if self._desk is None:
+            from workflows.correct_mask import CorrectionDesk
+
             self._desk = CorrectionDesk(self.open_study, self._annotator, on_problem=self.show_error)
         return self._desk
 

@@ -52,6 +52,7 @@ class Tour:
     screenshots: list[Path] = field(default_factory=list)
     trial_ids: list[str] = field(default_factory=list)
     seconds_to_mask: list[float] = field(default_factory=list)
+    seconds_to_image: list[float] = field(default_factory=list)
 
 
 def run_tour(
@@ -62,6 +63,7 @@ def run_tour(
     annotator: str = ANNOTATOR,
     seed: int = 1,
     look_s: float = LOOK_S,
+    takes_pictures: bool = True,
     on_progress: OnProgress = no_progress,
     cancel: CancelToken | None = None,
 ) -> Tour:
@@ -80,7 +82,7 @@ def run_tour(
     study = open_study(study_folder, actor=annotator)
     study.add_annotator(annotator, Role.ADMIN)
     window = main_window(settings)
-    guide = _Guide(app, window, out_folder, Tour())
+    guide = _Guide(app, window, out_folder if takes_pictures else None, Tour())
     try:
         window.resize(*WINDOW)
         window.show()
@@ -96,7 +98,7 @@ def run_tour(
 class _Guide:
     """Leads the window from page to page."""
 
-    def __init__(self, app: QApplication, window: MainWindow, out_folder: Path, tour: Tour) -> None:
+    def __init__(self, app: QApplication, window: MainWindow, out_folder: Path | None, tour: Tour) -> None:
         self.app = app
         self.window = window
         self.out_folder = out_folder
@@ -115,6 +117,7 @@ class _Guide:
         self.wait(lambda: self.window.current_screen == "worklist")
         QTest.qWait(600)
         self.picture(self.window, "worklist")
+        self.window.services.drift_check = None  # it waits in real time, which stands still here
         self.window.services.set_tracker(TrackerChoice(settings={"speed": 0.0, "seed": seed}))
         self.window.navigate("annotate")
         page = self.window.screen_widget("annotate")
@@ -161,6 +164,7 @@ class _Guide:
                 break
             self.look(stage, study, number, look_s)
             on_progress(Progress(number + 1, n_images, "looking at images (simulated gaze)"))
+        self.tour.seconds_to_image = list(stage.seconds_to_image)
         self.press(stage, Qt.Key.Key_Escape)
 
     def look(self, stage: AnnotateStage, study: Study, number: int, look_s: float) -> None:
@@ -189,6 +193,8 @@ class _Guide:
 
     def picture(self, widget: QWidget, name: str) -> None:
         self.app.processEvents()
+        if self.out_folder is None:
+            return
         path = self.out_folder / f"{len(self.tour.screenshots) + 1:02d}_{name}.png"
         widget.grab().save(str(path))
         self.tour.screenshots.append(path)

@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QMessageLogContext, QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
@@ -14,9 +15,12 @@ from PySide6.QtWidgets import QApplication
 from app.main_window import MainWindow
 from app.texts import install_language
 from app.theme import apply_theme
+from domain.events import CancelToken, OnProgress
 from domain.version import VERSION
-from storage.study import Study
 from workflows.user_settings import UserSettings
+
+if TYPE_CHECKING:
+    from storage.study import Study
 
 _log = logging.getLogger(__name__)
 
@@ -62,8 +66,11 @@ def run(argv: list[str] | None = None) -> int:
     qInstallMessageHandler(_on_qt_message)
     window = main_window()
     window.error_hook.install()
+    _compile_when_a_study_opens(window)
     if chosen.study is not None:
         window.open_study(chosen.study)
+    elif not window.services.settings.recents:
+        window.open_sample()  # who starts for the first time sees something that works
     if chosen.full_screen:
         window.showFullScreen()
     else:
@@ -72,6 +79,28 @@ def run(argv: list[str] | None = None) -> int:
         return app.exec()
     finally:
         window.error_hook.uninstall()
+
+
+def _compile_when_a_study_opens(window: MainWindow) -> None:
+    """The loops that make labels are compiled once on each machine: beside the window, before they are needed."""
+    is_begun = False
+
+    def begin() -> None:
+        nonlocal is_begun
+        study = window.services.study
+        if study is None or is_begun:
+            return
+        is_begun = True
+        source = study.settings.labels.source
+
+        def work(report: OnProgress, cancel: CancelToken) -> None:
+            from workflows.warm_up import warm_up  # here, since it brings what the first window does without
+
+            warm_up(source, on_progress=report, cancel=cancel)
+
+        window.tasks.start("", work, on_failed=lambda error: _log.warning("not compiled ahead: %s", error))
+
+    window.services.study_changed.connect(begin)
 
 
 def _on_qt_message(kind: QtMsgType, _where: QMessageLogContext, message: str) -> None:

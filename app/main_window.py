@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, QTimer
-from PySide6.QtGui import QCloseEvent, QGuiApplication
+from PySide6.QtGui import QCloseEvent, QGuiApplication, QShowEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QFrame,
@@ -23,18 +24,21 @@ from app.action_table import ACTIONS
 from app.actions import ActionRegistry
 from app.background_task import Task, TaskRunner
 from app.context import Services
-from app.drift_over_stage import DriftOverStage
 from app.error_dialog import ErrorHook
 from app.key_overlay import KeyOverlay
 from app.screen import Screen, screens
+from app.screens.welcome import WelcomeScreen
 from app.texts import tr
 from app.theme import COLOURS, icon
 from app.widgets.plain import label, set_state
-from domain.events import Progress
-from storage.study import Study
-from workflows.open_study import open_study
+from domain.events import CancelToken, OnProgress, Progress
 from workflows.user_settings import UserSettings
 
+if TYPE_CHECKING:  # loaded when the first study is opened, after the window is painted
+    from storage.study import Study
+
+FIRST_SCREEN = "welcome"
+AFTER_FIRST_PAINT_MS = 20
 AT_THE_FOOT = 1000
 _DEFAULT_SIZE = QSize(1360, 860)
 
@@ -55,9 +59,9 @@ class MainWindow(QMainWindow):
             navigate=self.navigate,
             show_error=self.error_hook.show,
         )
-        self.services.drift_check = DriftOverStage(self.services)
         self._built: dict[str, Screen] = {}
         self._current = ""
+        self._is_complete = False
         self._rail_buttons: dict[str, QToolButton] = {}
         self._stack = QStackedWidget()
         self._overlay: KeyOverlay | None = None
@@ -74,7 +78,7 @@ class MainWindow(QMainWindow):
         self._age_timer.start()
         self._on_study_changed()
         self._resize_to_screen()
-        self.navigate("welcome")
+        self.navigate(FIRST_SCREEN)
 
     # screens
 
@@ -86,7 +90,8 @@ class MainWindow(QMainWindow):
     def screen_widget(self, name: str) -> Screen:
         """The screen of that name; it is built when first asked for."""
         if name not in self._built:
-            screen = screens.get(name)(self.services)
+            kind = WelcomeScreen if name == FIRST_SCREEN else screens.get(name)
+            screen = kind(self.services)
             screen.setObjectName(name)
             self._built[name] = screen
             self._stack.addWidget(screen)
@@ -94,9 +99,10 @@ class MainWindow(QMainWindow):
 
     def navigate(self, screen: str, **arguments: object) -> None:
         """Bring a screen to the front."""
-        kind = screens.get(screen)
-        if kind.needs_study and self.services.study is None:
-            screen, arguments = "welcome", {}
+        if screen != FIRST_SCREEN:
+            self.complete()
+            if screens.get(screen).needs_study and self.services.study is None:
+                screen, arguments = FIRST_SCREEN, {}
         before = self._built.get(self._current)
         if before is not None and not before.can_leave():
             self._mark_rail()
@@ -113,17 +119,29 @@ class MainWindow(QMainWindow):
     def open_study(self, folder: Path) -> None:
         """Open a study beside the window and show its worklist when it is there."""
         annotator = self.services.annotator
-        self.tasks.start(
-            tr("Opening the study"),
-            lambda _report, _cancel: open_study(folder, actor=annotator),
-            on_done=self.use_study,
-        )
+
+        def work(_report: OnProgress, _cancel: CancelToken) -> Study:
+            from workflows.open_study import open_study
+
+            return open_study(folder, actor=annotator)
+
+        self.tasks.start(tr("Opening the study"), work, on_done=self.use_study)
 
     def use_study(self, study: Study) -> None:
         """Work in this study from now on."""
         self.services.set_study(study)
         self.services.settings.add_recent(study.folder)
         self.navigate("worklist")
+
+    def open_sample(self) -> None:
+        """Open the sample study; it is drawn on its first use."""
+
+        def work(report: OnProgress, cancel: CancelToken) -> Study:
+            from workflows.sample_study import open_sample_study
+
+            return open_sample_study(on_progress=report, cancel=cancel)
+
+        self.tasks.start(tr("Making the sample study"), work, on_done=self.use_study)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         current = self._built.get(self._current)
@@ -146,22 +164,9 @@ class MainWindow(QMainWindow):
         rail = QFrame()
         rail.setProperty("role", "rail")
         rail.setFixedWidth(96)
-        column = QVBoxLayout(rail)
-        column.setContentsMargins(0, 8, 0, 8)
-        column.setSpacing(0)
-        group = QButtonGroup(self)
-        group.setExclusive(True)
-        is_sprung = False
-        names = [name for name in screens.names() if screens.get(name).in_rail]
-        for name in sorted(names, key=lambda n: screens.get(n).order):
-            if screens.get(name).order >= AT_THE_FOOT and not is_sprung:
-                column.addStretch(1)
-                is_sprung = True
-            rail_button = self._rail_button(name)
-            group.addButton(rail_button)
-            column.addWidget(rail_button)
-        if not is_sprung:
-            column.addStretch(1)
+        self._rail = QVBoxLayout(rail)
+        self._rail.setContentsMargins(0, 8, 0, 8)
+        self._rail.setSpacing(0)
         body = QVBoxLayout()
         body.setSpacing(0)
         body.setContentsMargins(0, 0, 0, 0)
@@ -175,6 +180,35 @@ class MainWindow(QMainWindow):
         centre = QWidget()
         centre.setLayout(whole)
         self.setCentralWidget(centre)
+
+    def complete(self) -> None:
+        """Load all screens and fill the rail; done right after the first paint, or when another screen is asked for."""
+        if self._is_complete:
+            return
+        self._is_complete = True
+        from app.drift_over_stage import DriftOverStage
+
+        self.services.drift_check = DriftOverStage(self.services)
+        group = QButtonGroup(self)
+        group.setExclusive(True)
+        is_sprung = False
+        names = [name for name in screens.names() if screens.get(name).in_rail]
+        for name in sorted(names, key=lambda n: screens.get(n).order):
+            if screens.get(name).order >= AT_THE_FOOT and not is_sprung:
+                self._rail.addStretch(1)
+                is_sprung = True
+            rail_button = self._rail_button(name)
+            group.addButton(rail_button)
+            self._rail.addWidget(rail_button)
+        if not is_sprung:
+            self._rail.addStretch(1)
+        self._bind_screens()
+        self._on_study_changed()
+        self._mark_rail()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        QTimer.singleShot(AFTER_FIRST_PAINT_MS, self, self.complete)
 
     def _rail_button(self, name: str) -> QToolButton:
         kind = screens.get(name)
@@ -217,13 +251,16 @@ class MainWindow(QMainWindow):
 
     def _bind_actions(self) -> None:
         bind = self.actions_registry.bind
+        bind(self, "help.keys", self.show_keys, whole_window=True)
+        bind(self, "app.full_screen", self._toggle_full_screen, whole_window=True)
+        bind(self, "app.quit", self.close, whole_window=True)
+
+    def _bind_screens(self) -> None:
+        bind = self.actions_registry.bind
         for name in screens.names():
             action_id = f"go.{name}"
             if any(action.action_id == action_id for action in self.actions_registry.all()):
                 bind(self, action_id, partial(self.navigate, name), whole_window=True)
-        bind(self, "help.keys", self.show_keys, whole_window=True)
-        bind(self, "app.full_screen", self._toggle_full_screen, whole_window=True)
-        bind(self, "app.quit", self.close, whole_window=True)
 
     def show_keys(self) -> None:
         """Show all keys over the window; any key closes it."""
@@ -239,7 +276,7 @@ class MainWindow(QMainWindow):
         self._study_label.setText(study.settings.name if study is not None else tr("No study open"))
         self._simulated_label.setVisible(study is not None and study.settings.is_simulated)
         for name in list(self._built):
-            if screens.get(name).needs_study and name != self._current:
+            if type(self._built[name]).needs_study and name != self._current:
                 screen = self._built.pop(name)
                 screen.close_screen()
                 self._stack.removeWidget(screen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
@@ -17,9 +17,10 @@ from app.theme import COLOURS, icon_pixmap
 from app.widgets.plain import button, card, label, page
 from app.widgets.thumbnails import pixmap_of
 from domain.events import CancelToken, OnProgress
-from storage.study import Study
-from workflows.open_study import RecentStudy, glance_at, is_study, open_study
-from workflows.sample_study import open_sample_study
+
+if TYPE_CHECKING:  # loaded beside the window, which is painted first
+    from storage.study import Study
+    from workflows.open_study import RecentStudy
 
 _PICTURE = QSize(96, 72)
 
@@ -58,6 +59,8 @@ class WelcomeScreen(Screen):
         folders = list(self.services.settings.recents)
 
         def look(report: OnProgress, cancel: CancelToken) -> list[RecentStudy]:
+            from workflows.open_study import glance_at
+
             found = []
             for folder in folders:
                 cancel.raise_if_cancelled()
@@ -89,11 +92,13 @@ class WelcomeScreen(Screen):
 
     def _open_sample(self) -> None:
         self.try_sample.setEnabled(False)
-        task = self.services.tasks.start(
-            tr("Making the sample study"),
-            lambda report, cancel: open_sample_study(on_progress=report, cancel=cancel),
-            on_done=self._use,
-        )
+
+        def work(report: OnProgress, cancel: CancelToken) -> Study:
+            from workflows.sample_study import open_sample_study
+
+            return open_sample_study(on_progress=report, cancel=cancel)
+
+        task = self.services.tasks.start(tr("Making the sample study"), work, on_done=self._use)
         task.ended.connect(lambda: self.try_sample.setEnabled(True))
 
     def _new_study(self, images: Path | None = None) -> None:
@@ -107,6 +112,8 @@ class WelcomeScreen(Screen):
 
     def open_folder(self, folder: Path) -> None:
         """Open a study folder, or begin a new study with a folder of images."""
+        from workflows.open_study import is_study, open_study
+
         if not is_study(folder):
             self._new_study(folder)
             return
