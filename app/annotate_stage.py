@@ -41,6 +41,7 @@ from workflows.annotate_images import (
     LabelMaker,
     Look,
     LookResult,
+    store_look,
 )
 from workflows.edit_history import Decision
 from workflows.worklist import WorklistRow
@@ -127,6 +128,11 @@ class AnnotateStage(QWidget):
     def is_recording(self) -> bool:
         """Whether the image is on the screen and gaze is counted for it."""
         return self.phase is Phase.LOOKING and self._trial_id not in ("", "pending")
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether the refiner has seen the image that is looked at."""
+        return self._labels.is_prepared(self.image_id)
 
     # opening and closing
 
@@ -417,18 +423,19 @@ class AnnotateStage(QWidget):
         self._go_to(Phase.WORKING)
         pixels, view = self._pixels_of(look.image_id), self.canvas.view
         image_u8 = pixels.display_u8(view.slice_index if view is not None else 0)
-        study, annotator = self.services.open_study, self.services.annotator
+        protocol, annotator = self.services.open_study.settings.protocol, self.services.annotator
         self.services.tasks.start(
             "",
-            lambda report, cancel: self._labels.finish(
-                study, annotator, look, image_u8, on_progress=report, cancel=cancel
+            lambda report, cancel: self._labels.make(
+                protocol, annotator, look, image_u8, on_progress=report, cancel=cancel
             ),
             on_done=lambda result: self._on_labels(look, result),
         )
 
     def _on_labels(self, look: Look, result: LookResult) -> None:
         self.result = result
-        desk = self.services.desk
+        desk, study = self.services.desk, self.services.open_study
+        desk.store(lambda: store_look(study, result))
         desk.start_over(look.image_id, look.target, np.asarray(result.maps.levels[0]))
         self._go_to(Phase.RESULT)
         self._show_result(result)

@@ -172,6 +172,7 @@ class _Guide:
         stage.session.recording.advance(look_s)
         if number == 0:
             self.picture(stage, "looking")
+        self.wait(lambda: stage.is_prepared)  # a look in real time takes longer than that
         n_before = len(stage.seconds_to_mask)
         has_target = truth is not None and bool(truth.any())
         self.press(stage, Qt.Key.Key_Return if has_target else Qt.Key.Key_N)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -326,24 +327,35 @@ def verdict_on(quality: TrialQuality, protocol: Protocol) -> str:
     return "good"
 
 
-@dataclass
 class LabelMaker:
-    """Makes the labels of looks; keeps what the refiner learnt of an image, prepared while it is looked at."""
+    """Makes the labels of looks; keeps what the refiner learnt of an image, prepared while it is looked at.
 
-    parameters: LabelParameters
-    _refiners: dict[str, Refiner] = field(default_factory=dict)
+    Any thread may call; work on one image goes one after the other, so that a mask asked for while its image is still
+    being prepared does not do the same work beside it.
+    """
+
+    def __init__(self, parameters: LabelParameters) -> None:
+        self.parameters = parameters
+        self._refiners: dict[str, tuple[Refiner, threading.Lock]] = {}
+        self._prepared: set[str] = set()
+        self._lock = threading.Lock()
+
+    def is_prepared(self, image_id: str) -> bool:
+        """Whether the refiner has seen the image."""
+        return image_id in self._prepared
 
     def prepare(self, image_id: str, image_u8: NDArray[np.uint8], *, cancel: CancelToken | None = None) -> None:
         """Let the refiner see the image before its heatmap is known."""
-        refiner = self._refiner(image_id)
-        height, width = image_u8.shape[:2]
-        blank = np.full((height, width), 0.5, np.float32)
+        refiner, turn = self._refiner(image_id)
+        blank = np.full(image_u8.shape[:2], 0.5, np.float32)
         quick = replace(self.parameters, crf_iterations=1)
-        refiner.refine(image_u8, blank, ImageFixations.empty(), quick, on_progress=no_progress, cancel=cancel)
+        with turn:
+            refiner.refine(image_u8, blank, ImageFixations.empty(), quick, on_progress=no_progress, cancel=cancel)
+        self._prepared.add(image_id)
 
-    def finish(
+    def make(
         self,
-        study: Study,
+        protocol: Protocol,
         annotator: str,
         look: Look,
         image_u8: NDArray[np.uint8],
@@ -351,24 +363,25 @@ class LabelMaker:
         on_progress: OnProgress = no_progress,
         cancel: CancelToken | None = None,
     ) -> LookResult:
-        """Fixations, maps and trial of a look, stored in the study."""
+        """Fixations, maps and trial of a look; nothing is stored yet."""
         began = time.perf_counter()
-        protocol = study.settings.protocol
         quality = with_warnings(gaze_quality(look), protocol)
         fixations = image_fixations_of(look, protocol)
+        refiner, turn = self._refiner(look.image_id)
         if look.outcome is Outcome.NO_TARGET:
             maps = no_target_maps((image_u8.shape[1], image_u8.shape[0]), self.parameters)
         else:
-            per_deg = tuple(px / look.views[-1][1].zoom for px in look.display.px_per_deg())
-            maps = make_label_maps(
-                image_u8,
-                fixations,
-                self.parameters,
-                image_px_per_deg=(per_deg[0], per_deg[1]),
-                refiner=self._refiner(look.image_id),
-                on_progress=on_progress,
-                cancel=cancel,
-            )
+            across, down = (px / look.views[-1][1].zoom for px in look.display.px_per_deg())
+            with turn:
+                maps = make_label_maps(
+                    image_u8,
+                    fixations,
+                    self.parameters,
+                    image_px_per_deg=(across, down),
+                    refiner=refiner,
+                    on_progress=on_progress,
+                    cancel=cancel,
+                )
         record = TrialRecord(
             trial_id=look.trial_id,
             image_id=look.image_id,
@@ -385,24 +398,28 @@ class LabelMaker:
             view_log=look.trial_id,
             is_simulated=look.is_simulated,
         )
-        study.save_trial(record)
-        study.save_maps(look.trial_id, maps)
         _log.info("labels in %.0f ms", 1e3 * (time.perf_counter() - began))
-        return LookResult(
-            record,
-            maps,
-            verdict_on(quality, protocol),
-            maps.warnings,
-            float(np.mean(maps.levels[-1])) if maps.levels else 0.0,
-        )
+        coverage = float(np.mean(maps.levels[-1])) if maps.levels else 0.0
+        return LookResult(record, maps, verdict_on(quality, protocol), maps.warnings, coverage)
 
     def forget(self, image_id: str) -> None:
         """Give back what was kept for an image."""
-        self._refiners.pop(image_id, None)
+        with self._lock:
+            self._refiners.pop(image_id, None)
+            self._prepared.discard(image_id)
 
-    def _refiner(self, image_id: str) -> Refiner:
-        if image_id not in self._refiners:
-            while len(self._refiners) >= 2:
-                self._refiners.pop(next(iter(self._refiners)))
-            self._refiners[image_id] = refiners.get(self.parameters.source)()
-        return self._refiners[image_id]
+    def _refiner(self, image_id: str) -> tuple[Refiner, threading.Lock]:
+        with self._lock:
+            if image_id not in self._refiners:
+                while len(self._refiners) >= 2:
+                    oldest = next(iter(self._refiners))
+                    self._refiners.pop(oldest)
+                    self._prepared.discard(oldest)
+                self._refiners[image_id] = (refiners.get(self.parameters.source)(), threading.Lock())
+            return self._refiners[image_id]
+
+
+def store_look(study: Study, result: LookResult) -> None:
+    """Keep a look in the study: its trial in the catalog, its maps as files."""
+    study.save_trial(result.record)
+    study.save_maps(result.record.trial_id, result.maps)

@@ -57,6 +57,8 @@ class CorrectionDesk:
     def open(self, image_id: str, target: str) -> Draft:
         """Take an image onto the desk: as it was left, else its newest mask, else its strongest level, else empty."""
         place = (image_id, target)
+        if not self.is_written:
+            self._writer.submit(lambda: None).result()  # the look that was just shown is being written
         trial = self.study.trial(image_id, self.annotator, target)
         maps = self.study.maps(trial.trial_id) if trial is not None else None
         threshold = maps.parameters.thresholds[0] if maps is not None else 0.5
@@ -170,11 +172,15 @@ class CorrectionDesk:
         if isinstance(edit, Decision):
             self._write_down(edit.place, self.history.state.decisions[edit.place])
 
-    def _write_down(self, place: Place, decided: Mapping[str, object]) -> None:
-        mask = self._accepted_mask(decided)
+    def store(self, work: Callable[[], None]) -> None:
+        """Write something else into the study, in order with the decisions: a look comes before its acceptance."""
         with self._lock:
             self._n_waiting += 1
-        self._writer.submit(self._store, place, decided, mask).add_done_callback(self._on_written)
+        self._writer.submit(work).add_done_callback(self._on_written)
+
+    def _write_down(self, place: Place, decided: Mapping[str, object]) -> None:
+        mask = self._accepted_mask(decided)
+        self.store(lambda: self._store(place, decided, mask))
 
     def _store(self, place: Place, decided: Mapping[str, object], mask: Mask | None) -> None:
         image_id, target = place

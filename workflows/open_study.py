@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from acquisition.finalise import recover_all
 from domain.errors import UserFacingError
-from domain.study import Role, StudySettings
+from domain.study import Role, StudySettings, TrialStatus
+from storage.session_file import read_session
 from storage.study import Study
 from workflows.thumbnails import thumbnail
+from workflows.trial_from_gaze import trial_records
 
 _log = logging.getLogger(__name__)
 
@@ -36,9 +38,25 @@ def open_study(folder: Path, *, actor: str = "") -> Study:
     try:
         for recovered in recover_all(study.folder / "sessions"):
             _log.warning("recovered a session: %s", recovered)
+            if recovered.session is not None:
+                take_in_trials(study, recovered.session)
     except (UserFacingError, OSError):
         _log.exception("a cut-off session could not be recovered; its journal stays where it is")
     return study
+
+
+def take_in_trials(study: Study, session_path: Path) -> int:
+    """Enter the trials of a session that the catalog does not know yet; how many those were."""
+    session = read_session(session_path)
+    name = session_path.relative_to(study.folder).as_posix()
+    n_new = 0
+    for record in trial_records(session, session_file=name, protocol=study.settings.protocol):
+        if study.trials(trial_id=record.trial_id):
+            continue
+        known = study.statuses(record.annotator, record.target).get(record.image_id, TrialStatus.IN_PROGRESS)
+        study.save_trial(replace(record, status=known))
+        n_new += 1
+    return n_new
 
 
 def create_study(folder: Path, settings: StudySettings, *, annotator: str) -> Study:
