@@ -18,50 +18,36 @@ SLOTS = 65_536
 _MAGIC = 0x53474C52
 _VERSION = 1
 _HEADER_BYTES = 4096
-_HEADER = np.dtype(
-    [
-        ("magic", "<i8"),
-        ("version", "<i8"),
-        ("slots", "<i8"),
-        ("head", "<i8"),
-        ("tail", "<i8"),
-        ("n_overflow", "<i8"),
-        ("heartbeat_ns", "<i8"),
-        ("clock_epoch_ns", "<i8"),
-        ("clock_stopped_ns", "<i8"),
-        ("clock_speed", "<f8"),
-    ]
-)
-
-_HEAD, _TAIL, _OVERFLOW, _HEARTBEAT = 3, 4, 5, 6
+_N_NUMBERS = 10
+_MAGIC_AT, _VERSION_AT, _SLOTS, _HEAD, _TAIL, _OVERFLOW, _HEARTBEAT, _EPOCH, _STOPPED, _SPEED = range(_N_NUMBERS)
+"""The header: int64 each, the speed a float64. One aligned 8-byte store each, so that nobody reads half a number."""
 
 
 class SharedClock:
     """The host's clock as both processes see it: real, faster than real, or advanced by command."""
 
-    def __init__(self, header: NDArray[np.void]) -> None:
-        self._header = header
+    def __init__(self, numbers: NDArray[np.int64]) -> None:
+        self._numbers = numbers
+        self._speed = numbers[_SPEED : _SPEED + 1].view("<f8")
 
     def set_speed(self, speed: float) -> None:
         """1 = real time, more = faster, 0 = stands still."""
-        now = time.perf_counter_ns()
-        self._header["clock_epoch_ns"] = now
-        self._header["clock_stopped_ns"] = now
-        self._header["clock_speed"] = speed
+        self._numbers[_EPOCH] = self._numbers[_STOPPED] = time.perf_counter_ns()
+        self._speed[0] = speed
 
     def advance_to(self, time_ns: int) -> None:
         """Move a clock that stands still."""
-        self._header["clock_stopped_ns"] = time_ns
+        self._numbers[_STOPPED] = time_ns
 
     def now_ns(self) -> int:
         """Now, nanoseconds; with speed 1 the same as `time.perf_counter_ns()` in any process of this machine."""
-        speed = float(self._header["clock_speed"])
+        speed = self._speed[0]
         if speed == 1.0:
             return time.perf_counter_ns()
         if speed == 0.0:
-            return int(self._header["clock_stopped_ns"])
-        epoch = int(self._header["clock_epoch_ns"])
-        return epoch + int((time.perf_counter_ns() - epoch) * speed)
+            return int(self._numbers[_STOPPED])
+        epoch = int(self._numbers[_EPOCH])
+        return epoch + int((time.perf_counter_ns() - epoch) * float(speed))
 
 
 def shared_folder() -> Path:
@@ -83,19 +69,17 @@ class Ring:
                 file.truncate(_HEADER_BYTES + slots * SAMPLE_RECORD.itemsize)
         with path.open("r+b") as file:
             self._memory = mmap.mmap(file.fileno(), 0)
-        self._header = np.frombuffer(self._memory, _HEADER, count=1)[0:1].view(_HEADER)[0]
-        # One aligned 8-byte store each: what another process reads is never half a number.
-        self._numbers = np.frombuffer(self._memory, "<i8", count=8)
+        self._numbers = np.frombuffer(self._memory, "<i8", count=_N_NUMBERS)
+        self.clock = SharedClock(self._numbers)
         if create:
-            self._header["slots"] = slots
-            self._header["version"] = _VERSION
-            self._header["clock_speed"] = 1.0
-            self._header["magic"] = _MAGIC
-        if int(self._header["magic"]) != _MAGIC or int(self._header["version"]) != _VERSION:
+            self._numbers[_SLOTS] = slots
+            self._numbers[_VERSION_AT] = _VERSION
+            self.clock.set_speed(1.0)
+            self._numbers[_MAGIC_AT] = _MAGIC
+        if int(self._numbers[_MAGIC_AT]) != _MAGIC or int(self._numbers[_VERSION_AT]) != _VERSION:
             raise ValueError(f"{path} is not a ring of version {_VERSION}")
-        self.slots = int(self._header["slots"])
+        self.slots = int(self._numbers[_SLOTS])
         self._rows = np.frombuffer(self._memory, SAMPLE_RECORD, count=self.slots, offset=_HEADER_BYTES)
-        self.clock = SharedClock(self._header)
         self.keep = False
         self._head = int(self._numbers[_HEAD])
         self._is_closed = False
@@ -200,7 +184,7 @@ class Ring:
         self._is_closed = True
         del self._rows
         self._numbers = self._numbers.copy()
-        self._header = self._header.copy()
+        self.clock = SharedClock(self._numbers)
         # A driver's thread may still hold the clock; then the memory goes with that thread.
         with contextlib.suppress(BufferError):
             self._memory.close()

@@ -13,6 +13,7 @@ import os
 import struct
 import sys
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -105,11 +106,20 @@ class JournalWriter:
         self._handle_lock = threading.Lock()
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_BINARY", 0)
         self._handle = os.open(path, flags, 0o644)
-        _lock(self._handle)
+        self._hold_lock()
         self._write(_PREAMBLE.pack(FILE_MAGIC, 0, FORMAT_VERSION))
         self._frame(HEADER, json.dumps({**header, "record": SAMPLE_RECORD.descr}).encode())
         self.sync()
         _sync_folder(path.parent)
+
+    def _hold_lock(self) -> None:
+        """Somebody who looks for journals to recover may hold the lock for a moment."""
+        deadline = time.monotonic() + 5.0
+        while not _lock(self._handle):
+            if time.monotonic() > deadline:
+                os.close(self._handle)
+                raise OSError(f"{self.path} is locked by another program")
+            time.sleep(0.01)
 
     @property
     def sha256(self) -> str:

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from acquisition.finalise import JOURNAL_SUFFIX, Recovered, finalise, recover_all
 from acquisition.host import HostEvent, TrackerHost
+from acquisition.lsl_outlet import LslOutlet
 from acquisition.screen_check import require_display_area
 from acquisition.tracker import TrackerSettings
+from acquisition.trackers.lsl import load_pylsl
 from domain.display import Display
 from domain.errors import TrackerError, UserFacingError
 from domain.gaze import SAMPLE_RECORD, GazeSamples
@@ -55,6 +57,7 @@ class OnlineDetector(Protocol):
 class RecordSession:
     """One sitting of one annotator with one tracker; the application, the command line and the demo all use it.
 
+    With `sends_to_lsl` the gaze also goes to the lab streaming layer.
     Fixations are found while it runs (by `detector`, I-VT by default) whenever `poll` is called.
     Markers take times of `now_ns()`. With a simulated tracker of speed 0 time stands still between calls of `advance`.
     """
@@ -70,6 +73,7 @@ class RecordSession:
         python: str = "",
         detector: OnlineDetector | None = None,
         finds_fixations: bool = True,
+        sends_to_lsl: bool = False,
         about: Mapping[str, Any] | None = None,
     ) -> None:
         self.folder = folder
@@ -89,6 +93,8 @@ class RecordSession:
         self._n_trials = 0
         self._mask: NDArray[np.bool_] | None = None
         self._is_recording = False
+        self._sends_to_lsl = sends_to_lsl
+        self._outlet: LslOutlet | None = None
         self.recovered: list[Recovered] = []
         self._record: SessionRecord | None = None
 
@@ -113,7 +119,10 @@ class RecordSession:
         Raises:
             TrackerError: the tracker cannot be opened.
             WrongScreenError: the tracker's display area is not this screen.
+            MissingPackageError: the lab streaming layer is wanted and not installed.
         """
+        if self._sends_to_lsl:
+            load_pylsl()  # says what is missing before anything runs
         self.folder.mkdir(parents=True, exist_ok=True)
         self.recovered = [one for one in recover_all(self.folder) if one.session is not None]
         info = self.host.start() if not self.host.is_alive else self.host.info
@@ -138,6 +147,8 @@ class RecordSession:
             self.host.close()
             raise
         self._is_recording = True
+        if self._sends_to_lsl:
+            self._outlet = LslOutlet(self.host)
         return info
 
     def now_ns(self) -> int:
@@ -304,6 +315,9 @@ class RecordSession:
         if not self._is_recording:
             return
         self._is_recording = False
+        if self._outlet is not None:
+            self._outlet.close()
+            self._outlet = None
         last = self.host.hold_recording()
         while self._position < last:
             rows, position, _ = self.host.read_since(self._position)
