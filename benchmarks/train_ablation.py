@@ -49,10 +49,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=0, help="instead of the preset's")
+    parser.add_argument("--only", help="names of variants, separated by commas; the first is what the others meet")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--quick", action="store_true", help="one seed, two variants, ten steps")
     options = parser.parse_args()
     names = list(VARIANTS)[:2] if options.quick else list(VARIANTS)
+    names = options.only.split(",") if options.only else names
     seeds = 1 if options.quick else options.seeds
     frames = read_frames()
     base: np.ndarray | None = None
