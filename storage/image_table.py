@@ -27,9 +27,8 @@ def find(connection: Connection, *, search: str = "", split: str = "") -> list[S
     """Images in the order of their import, whose id, case or origin contains `search`."""
     query = select(images).order_by(images.c.position)
     if search:
-        pattern = f"%{search.lower().replace('%', '').replace('_', '/_')}%"
         fields = (images.c.image_id, images.c.case_id, images.c.origin)
-        query = query.where(or_(*(func.lower(field).like(pattern, escape="/") for field in fields)))
+        query = query.where(or_(*(func.lower(field).contains(search.lower(), autoescape=True) for field in fields)))
     if split:
         query = query.where(images.c.split == split)
     return [_image(row) for row in connection.execute(query).mappings()]
