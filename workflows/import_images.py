@@ -19,6 +19,7 @@ from storage.dicom_copy import DicomCopier
 from storage.file_names import checked_image_id
 from storage.study import Study
 from workflows.import_gaze import import_sessions
+from workflows.unpack_archive import unpacked
 
 PRESETS: dict[str, LabelParameters] = {"polyp": POLYP, "prostate": PROSTATE}
 
@@ -106,12 +107,29 @@ def import_to_folder(
     is_new = not (place / "study.json").exists()
     if is_new and place.exists() and any(place.iterdir()):
         raise UserFacingError(f"{place} is not a study and not empty.", "Choose another folder with --into.")
-    plan = scan(format_name, source, options=options, on_progress=on_read, cancel=cancel)
-    if dry_run:
-        return _report(place, list(plan.images), plan, {})
-    if not is_new:
-        with Study.open(place) as study:
-            return import_into(study, plan, copy=copy, on_progress=on_write, cancel=cancel)
+    origin = Path(source).expanduser().absolute()
+    with unpacked(origin, on_progress=on_read, cancel=cancel) as found:
+        plan = scan(format_name, found, options=options, on_progress=on_read, cancel=cancel)
+        if dry_run:
+            return _report(place, list(plan.images), plan, {})
+        if not is_new:
+            with Study.open(place) as study:
+                return import_into(study, plan, copy=copy or found != origin, on_progress=on_write, cancel=cancel)
+        return _import_into_new(
+            place, plan, name=name, preset=preset, copy=copy or found != origin, on_progress=on_write, cancel=cancel
+        )
+
+
+def _import_into_new(
+    place: Path,
+    plan: ImportPlan,
+    *,
+    name: str,
+    preset: str,
+    copy: bool,
+    on_progress: OnProgress,
+    cancel: CancelToken | None,
+) -> ImportReport:
     settings = settings_for(plan, name or place.name)
     if preset:
         settings = replace(settings, labels=preset_named(preset))
@@ -120,7 +138,7 @@ def import_to_folder(
     keys = beside.with_name(f"{beside.name}-keys")
     try:
         with Study.create(beside, settings) as study:
-            report = import_into(study, plan, copy=copy, on_progress=on_write, cancel=cancel)
+            report = import_into(study, plan, copy=copy, on_progress=on_progress, cancel=cancel)
         if place.exists():
             place.rmdir()
         beside.rename(place)

@@ -1,6 +1,7 @@
 """Import: everything is read and checked first, then written as a whole or not at all."""
 
 import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -231,3 +232,44 @@ def test_that_every_slice_of_a_volume_is_an_image_of_one_case(tmp_path: Path) ->
         assert np.array_equal(pixels[0], voxels[::-1, ::-1, 2].T)
         assert np.array_equal(truth, pixels[0] > 50)
         assert len(list((tmp_path / "study" / "images").iterdir())) == 1
+
+
+def zipped(folder: Path, archive: Path, *, evil: str = "") -> Path:
+    with zipfile.ZipFile(archive, "w") as opened:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                opened.write(path, f"Kvasir-SEG/{path.relative_to(folder).as_posix()}")
+        if evil:
+            opened.writestr(evil, b"evil")
+    return archive
+
+
+def test_that_an_archive_is_imported_and_always_copied(tmp_path: Path) -> None:
+    picture(tmp_path / "k" / "images" / "a.png")
+    mask(tmp_path / "k" / "masks" / "a.png")
+    archive = zipped(tmp_path / "k", tmp_path / "k.zip")
+    import_to_folder("kvasir-seg", archive, tmp_path / "s", copy=False)
+    with Study.open(tmp_path / "s") as study:
+        assert study.pixels("a").size == (40, 30)
+        assert study.image("a").path == "images/a.png"
+
+
+@pytest.mark.parametrize("evil", ["../evil.txt", "/etc/evil", "a/../../evil", "C:\\evil.txt", "..\\evil.txt"])
+def test_that_an_archive_whose_names_lead_out_is_refused(tmp_path: Path, evil: str) -> None:
+    picture(tmp_path / "k" / "images" / "a.png")
+    archive = zipped(tmp_path / "k", tmp_path / "k.zip", evil=evil)
+    with pytest.raises(BadFileError, match="leads out"):
+        import_to_folder("kvasir-seg", archive, tmp_path / "s")
+    assert not (tmp_path / "s").exists()
+    assert not list(tmp_path.rglob("evil*"))
+
+
+@pytest.mark.parametrize("share", [0.2, 0.6, 0.95])
+def test_that_a_cut_archive_is_refused(tmp_path: Path, share: float) -> None:
+    picture(tmp_path / "k" / "images" / "a.png")
+    archive = zipped(tmp_path / "k", tmp_path / "k.zip")
+    raw = archive.read_bytes()
+    archive.write_bytes(raw[: int(len(raw) * share)])
+    with pytest.raises(BadFileError, match="cannot be unpacked"):
+        import_to_folder("kvasir-seg", archive, tmp_path / "s")
+    assert not (tmp_path / "s").exists()
