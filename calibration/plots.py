@@ -12,14 +12,25 @@ from domain.calibration import DriftCheck, Validation
 
 LEFT_COLOUR, RIGHT_COLOUR, BOTH_COLOUR = "#0072B2", "#D55E00", "#333333"
 """Wong's palette (Nature Methods 8:441, 2011); the eyes also differ by shape."""
+LABEL_PX = 96
+"""Room on the right for what a limit means."""
 INK, GRID = "#444444", "#dddddd"
 
 
-def offsets_svg(validation: Validation, *, aspect: float = 16 / 9, magnify: float = 3.0, width: int = 560) -> str:
-    """The screen with every validation point, and per eye an arrow for its offset, drawn `magnify` times as long."""
+def offsets_svg(
+    validation: Validation,
+    *,
+    aspect: float = 16 / 9,
+    degrees_across: float = 45.0,
+    magnify: float = 3.0,
+    width: int = 560,
+) -> str:
+    """The screen with every validation point, and per eye a line for its offset, drawn `magnify` times as long.
+
+    degrees_across: the screen's width in degrees of visual angle.
+    """
     height = round(width / aspect)
-    # 40 degrees across is a usual screen; only the arrows' length depends on it, and the legend says one degree.
-    px_per_deg = width / 45.0 * magnify
+    px_per_deg = width / degrees_across * magnify
     parts = [f'<rect x="0.5" y="0.5" width="{width - 1}" height="{height - 1}" fill="none" stroke="{INK}"/>']
     for point in validation.points:
         x, y = point.target_norm[0] * width, point.target_norm[1] * height
@@ -29,8 +40,8 @@ def offsets_svg(validation: Validation, *, aspect: float = 16 / 9, magnify: floa
             continue
         colour = LEFT_COLOUR if point.eye == "left" else RIGHT_COLOUR
         if not point.has_data:
-            side = -22 if point.eye == "left" else 22
-            parts.append(text(x + side, y + 24, f"no {point.eye} eye", size=10, colour=colour, anchor="middle"))
+            below = 20 if point.eye == "left" else 33
+            parts.append(text(x, y + below, f"no {point.eye} eye", size=10, colour=colour, anchor="middle"))
             continue
         ex, ey = x + point.offset_x_deg * px_per_deg, y + point.offset_y_deg * px_per_deg
         title = (
@@ -47,13 +58,14 @@ def offsets_svg(validation: Validation, *, aspect: float = 16 / 9, magnify: floa
         line = f'<line {ends} stroke="{colour}" stroke-width="2"/>'
         parts.append(f"<g><title>{html.escape(title)}</title>{line}{shape}</g>")
     parts.append(text(10, height - 10, f"grey ring: 1° · offsets drawn {magnify:g} times", size=11))
-    parts.append(text(width - 10, height - 10, "● left eye  ■ right eye", size=11, anchor="end"))
+    parts.append(text(width - 84, height - 10, "● left eye", size=11, anchor="end", colour=LEFT_COLOUR))
+    parts.append(text(width - 10, height - 10, "■ right eye", size=11, anchor="end", colour=RIGHT_COLOUR))
     return svg(parts, width, height)
 
 
 def drift_svg(checks: Sequence[tuple[float, DriftCheck]], *, width: int = 560, height: int = 200) -> str:
     """Offset of each drift check over the session, minutes to the right, with the two limits."""
-    left, bottom, top, right = 44, 30, 12, 12
+    left, bottom, top, right = 44, 30, 12, LABEL_PX
     known = [(minutes, check) for minutes, check in checks if math.isfinite(check.offset_deg)]
     y_max = max([2.4, *(check.offset_deg for _, check in known)]) * 1.05
     x_max = max([1.0, *(minutes for minutes, _ in checks)])
@@ -69,7 +81,7 @@ def drift_svg(checks: Sequence[tuple[float, DriftCheck]], *, width: int = 560, h
         y = place(0, limit)[1]
         parts.append(f'<line x1="{left}" x2="{width - right}" y1="{y:.1f}" y2="{y:.1f}" stroke="{GRID}"/>')
         parts.append(text(left - 6, y + 4, f"{limit:g}°", anchor="end"))
-        parts.append(text(width - right, y - 4, words, anchor="end", size=10))
+        parts.append(text(width - right + 6, y + 4, words, size=10))
     line = " ".join("{:.1f},{:.1f}".format(*place(minutes, check.offset_deg)) for minutes, check in known)
     parts.append(f'<polyline points="{line}" fill="none" stroke="{BOTH_COLOUR}"/>')
     for minutes, check in checks:
@@ -89,7 +101,7 @@ def drift_svg(checks: Sequence[tuple[float, DriftCheck]], *, width: int = 560, h
 
 def loss_svg(images: Sequence[ImageQuality], *, warn: float, stop: float, width: int = 1160, height: int = 200) -> str:
     """Loss per image in order of showing: a bar for each eye, with the limits that warn and that stop."""
-    left, bottom, top, right = 44, 30, 12, 12
+    left, bottom, top, right = 44, 30, 12, LABEL_PX
     shown = [(image, value) for image in images for value in (image.loss_left, image.loss_right)]
     y_max = max([stop * 1.4, *(value for _, value in shown)]) * 1.05
     step = (width - left - right) / max(len(images), 1)
@@ -102,7 +114,7 @@ def loss_svg(images: Sequence[ImageQuality], *, warn: float, stop: float, width:
         y = y_of(limit)
         parts.append(f'<line x1="{left}" x2="{width - right}" y1="{y:.1f}" y2="{y:.1f}" stroke="{GRID}"/>')
         parts.append(text(left - 6, y + 4, f"{limit:.0%}", anchor="end"))
-        parts.append(text(width - right, y - 4, words, anchor="end", size=10))
+        parts.append(text(width - right + 6, y + 4, words, size=10))
     bar = max(min(step * 0.38, 22.0), 0.6)
     for index, image in enumerate(images):
         for side, (value, colour) in enumerate(((image.loss_left, LEFT_COLOUR), (image.loss_right, RIGHT_COLOUR))):

@@ -46,7 +46,11 @@ def report_html(quality: SessionQuality, *, warn_loss: float = 0.10, stop_loss: 
     if q.validation is not None:
         parts.append(
             "<div class='grid'><div>"
-            + offsets_svg(q.validation, aspect=q.screen_px[0] / q.screen_px[1])
+            + offsets_svg(
+                q.validation,
+                aspect=q.screen_px[0] / q.screen_px[1],
+                degrees_across=q.screen_px[0] / q.px_per_deg[0],
+            )
             + "</div><div>"
             + _points(q.validation)
             + "</div></div>"
