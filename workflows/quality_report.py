@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,11 @@ from domain.gaze import GazeSamples
 from domain.session import SessionRecord, SessionTrial
 from domain.study import Protocol
 from domain.version import VERSION
+from processing.detector import parameters_as_json, parameters_for
 from storage.atomic_write import write_text_atomically
 from storage.session_file import read_session
+
+DETECTOR = "ivt"
 
 
 def write_quality_report(session_path: Path, report_path: Path, *, protocol: Protocol | None = None) -> SessionQuality:
@@ -142,14 +145,21 @@ def _n_corrections(checks: tuple[Mapping[str, Any], ...]) -> int:
 
 
 def _filters(settings: Mapping[str, Any]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name in ("detector", "filter", "events"):
-        values = settings.get(name)
-        if isinstance(values, Mapping):
-            found.update({str(key).replace("_", " "): str(value) for key, value in values.items()})
-        elif values:
-            found[name] = str(values)
-    return found
+    """The event detector and its parameters: those the session names, else the ones Sightline makes trials with."""
+    named = settings.get("detector", DETECTOR)
+    if isinstance(named, Mapping):
+        values: Mapping[str, Any] = named
+    else:
+        values = {"detector": named, **parameters_as_json(parameters_for(str(named)))}
+    return dict(_flat(values))
+
+
+def _flat(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value)
+        else:
+            yield key.replace("_", " "), str(value)
 
 
 def _number(value: object) -> float:

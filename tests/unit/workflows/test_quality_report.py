@@ -177,6 +177,14 @@ def test_that_corrections_hold_from_their_check_until_the_next_calibration_and_r
     assert corrected_samples(replace(before, drift_checks=())) is before.samples
 
 
+def test_that_the_detectors_parameters_are_stated_also_where_the_session_does_not_name_them() -> None:
+    bare = record()
+    quality = session_quality(replace(bare, header=replace(bare.header, settings={})))
+    assert quality.filters["detector"] == "ivt"
+    assert quality.filters["threshold deg s"] == "30.0"
+    assert "threshold deg s 30.0" in methods_paragraph(quality)
+
+
 def test_that_an_empty_session_still_gives_a_report() -> None:
     empty = replace(
         record(),
