@@ -208,6 +208,8 @@ BEST = TrainConfig(
     test_time_flips=True,
     self_training_steps=2000,
     evaluate_every=500,
+    # On a GPU the fastest kernels are chosen by timing: the seed's result then varies in the last bits.
+    deterministic=False,
     compile=True,
 )
 

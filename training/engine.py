@@ -61,6 +61,7 @@ class Engine:
         self.step = 0
         self.micro_batch = config.micro_batch or config.batch
         self.is_compiled = False
+        self._has_stepped = False
         self._ddp = DistributedDataParallel(self.net) if self.share.world > 1 else None
 
     @property
@@ -103,6 +104,7 @@ class Engine:
         if self.average:
             self.average.update(self.net, self.step)
         self.step += 1
+        self._has_stepped = True
         parts["lr"] = torch.tensor(rate)
         return parts
 
@@ -209,7 +211,7 @@ class Engine:
             self.micro_batch = max(1, self.micro_batch // 2)
             _log.warning("out of memory: going on with micro-batches of %d", self.micro_batch)
             return
-        if self.is_compiled and self.step == 0:
+        if self.is_compiled and not self._has_stepped:
             _log.warning("torch.compile does not work here (%s): going on without it", error)
             torch.compiler.reset()
             for level in self.net.level_nets():
