@@ -24,12 +24,12 @@ def test_that_a_run_reports_stops_resumes_and_leaves_a_model(
     for event in run.events():
         if event["event"] == "step" and event["step"] >= 3:
             run.stop()
-    assert run.wait(60) is RunState.STOPPED
+    assert run.wait(180) is RunState.STOPPED
     stopped_at = Checkpoints(tmp_path / "run" / "checkpoints").newest_step()
     assert 3 <= stopped_at < 40
     again = TrainingRun.start_again(tmp_path / "run")
     events = list(again.events())
-    assert again.wait(60) is RunState.DONE
+    assert again.wait(180) is RunState.DONE
     states = [event["state"] for event in events if event["event"] == "state"]
     assert states == ["queued", "validating", "caching", "training", "finalising", "done"]
     first = next(event for event in events if event["event"] == "step")
@@ -53,6 +53,6 @@ def test_that_a_run_on_too_few_images_is_refused_with_the_reason(small: TrainCon
 
     few = write_snapshot(tmp_path / "few", n_train=2, n_val=0)
     run = TrainingRun.start(small, few.folder, tmp_path / "run")
-    assert run.wait(60) is RunState.FAILED
+    assert run.wait(180) is RunState.FAILED
     with pytest.raises(UserFacingError, match="Only 2 images"):
         run.raise_if_failed()
