@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QPen
+from PySide6.QtGui import QColor, QFont, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from app.texts import tr
@@ -19,6 +19,7 @@ Index = QModelIndex | QPersistentModelIndex
 ROW_ROLE = int(Qt.ItemDataRole.UserRole)
 COLUMNS = ("Image", "Status", "Time", "Gaze loss", "Split", "Case", "Size", "Note")
 CELL = QSize(172, 176)
+SMALL = QSize(56, 44)
 
 
 class WorklistModel(QAbstractTableModel):
@@ -69,7 +70,8 @@ class WorklistModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return self._text(row, index.column())
         if role == Qt.ItemDataRole.DecorationRole and index.column() == 0:
-            return self.thumbnails.get(row.image_id)
+            picture = self.thumbnails.get(row.image_id)
+            return small_picture(picture) if picture is not None else None
         if role == Qt.ItemDataRole.DecorationRole and index.column() == 1:
             return status_icon(row.status)
         if role == Qt.ItemDataRole.AccessibleTextRole:
@@ -95,6 +97,18 @@ class WorklistModel(QAbstractTableModel):
         if place >= 0:
             index = self.index(place, 0)
             self.dataChanged.emit(index, index, [Qt.ItemDataRole.DecorationRole])
+
+
+def small_picture(picture: QPixmap) -> QPixmap:
+    """A thumbnail for a row of the table: the same size for all, with room around it."""
+    made = QPixmap(SMALL)
+    made.fill(Qt.GlobalColor.transparent)
+    if not picture.isNull():
+        shown = picture.scaled(SMALL, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation)
+        painter = QPainter(made)
+        painter.drawPixmap((SMALL.width() - shown.width()) // 2, (SMALL.height() - shown.height()) // 2, shown)
+        painter.end()
+    return made
 
 
 class ThumbnailDelegate(QStyledItemDelegate):

@@ -35,3 +35,16 @@ def test_that_the_overlay_lists_exactly_the_registry(window: object) -> None:
     overlay = window._overlay  # type: ignore[attr-defined]
     assert sorted(overlay.shown_actions()) == sorted(action.action_id for action in ACTIONS)
     assert EVERYWHERE in CONTEXTS
+
+
+def test_that_translations_translate_texts_that_exist(qapp: object) -> None:
+    import json
+    from pathlib import Path
+
+    from app.list_texts import texts_of
+
+    root = Path(__file__).resolve().parents[2]
+    known = set(texts_of(root / "app"))
+    assert len(known) > 200
+    for path in (root / "resources" / "texts").glob("*.json"):
+        assert set(json.loads(path.read_text("utf-8"))) <= known
