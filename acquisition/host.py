@@ -109,8 +109,7 @@ class TrackerHost:
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
         except OSError as error:
-            self._ring.close(remove=True)
-            self._ring = None
+            self.close()
             raise TrackerError(f"The tracker host cannot be started with {self._python}: {error}.") from error
         if self._process.stdin is None or self._process.stdout is None:
             raise TrackerError("The tracker host has no pipes.")
