@@ -25,22 +25,35 @@ class NoiseMeter:
         self._sizes: Table = np.empty(0)
         self._begin = 0.0
 
+    @staticmethod
+    def n_behind(table: GazeTable) -> int:
+        """Rows that must be kept behind the last labelled one: a second may not be whole yet."""
+        return _stretch_rows(table) + 1 if table.interval_ns > 0 else 1
+
     def stretch(self, table: GazeTable, row: int, *, is_final: bool) -> tuple[float, int] | None:
         """(noise in degrees, first row after those it holds for) at a row of the table; None while it is not known."""
         if table.interval_ns <= 0:
             return (0.0, table.n) if is_final else None
-        n_rows = max(8, round(STRETCH_MS * 1e6 / table.interval_ns))
+        n_rows = _stretch_rows(table)
         number = (table.n_dropped + row) // n_rows
         end = (number + 1) * n_rows - table.n_dropped
         needed = max(number, 1)
-        while len(self._measured) < needed:
+        # Every whole second is measured as soon as it is there: later its rows may be forgotten.
+        while True:
             first = len(self._measured) * n_rows - table.n_dropped
-            if table.n_ready < first + n_rows and not is_final:
-                return None
+            is_whole = table.n_ready >= first + n_rows
+            if not is_whole and not (is_final and len(self._measured) < needed):
+                break
             lag = max(1, round(LAG_MS * 1e6 / table.interval_ns))
             self._measured.append(_noise_deg(table.rows[first : min(first + n_rows, table.n_ready)], lag))
+        if len(self._measured) < needed:
+            return None
         recent = [noise for noise in self._measured[max(0, needed - 2) : needed] if np.isfinite(noise)]
         return (float(np.median(recent)) if recent else 0.0), end
+
+
+def _stretch_rows(table: GazeTable) -> int:
+    return max(8, round(STRETCH_MS * 1e6 / table.interval_ns))
 
 
 def _noise_deg(rows: Table, lag: int) -> float:

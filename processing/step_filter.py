@@ -86,9 +86,10 @@ class StepClassifier:
         return int(self._state[LABELLED])
 
     def n_behind(self, table: GazeTable) -> int:
-        """Two of the longest windows and a saccade."""
+        """Two of the longest windows and a saccade, and what the noise meter needs."""
         span_ms = 2 * self._rules.window_max_ms + LONGEST_SACCADE_NS / 1e6
-        return round(span_ms * 1e6 / table.interval_ns) + 8 if table.interval_ns > 0 else 8
+        n_span = round(span_ms * 1e6 / table.interval_ns) + 8 if table.interval_ns > 0 else 8
+        return max(n_span, self._noise.n_behind(table))
 
     def forget(self, n_rows: int) -> None:
         """Follow the table."""
