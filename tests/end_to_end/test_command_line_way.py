@@ -94,7 +94,7 @@ def test_that_a_model_is_trained_and_predicts_masks_of_the_images_size(shell: Sh
     shell("predict", str(model), "real/images", "--out", "predicted", "--device", "cpu")
     for path in (shell.folder / "real" / "images").iterdir():
         height, width = cv2.imread(str(path)).shape[:2]
-        found = [p for p in (shell.folder / "predicted").rglob(f"{path.stem}*.png")]
+        found = list((shell.folder / "predicted").rglob(f"{path.stem}*.png"))
         assert found, path.name
         mask = cv2.imread(str(found[0]), cv2.IMREAD_UNCHANGED)
         assert mask.shape[:2] == (height, width)
@@ -110,9 +110,7 @@ def test_that_the_study_can_be_checked_and_read_afterwards(shell: Shell):
 def test_that_mistakes_are_answered_in_words_and_leave_nothing(shell: Shell):
     for arguments in (
         ("import", "kvasir-seg", "not-there", "--into", "new"),
-        ("import", "no-such-format", "real", "--into", "new"),
         ("export", "gazemedseg", "real", "--out", "out"),
-        ("train", "real"),
         ("predict", "real/images", "study"),
     ):
         said = shell(*arguments, code=2)
