@@ -5,7 +5,17 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QPoint,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+)
 from PySide6.QtGui import QColor, QFont, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
@@ -20,6 +30,7 @@ ROW_ROLE = int(Qt.ItemDataRole.UserRole)
 COLUMNS = ("Image", "Status", "Time", "Gaze loss", "Split", "Case", "Size", "Note")
 CELL = QSize(172, 176)
 SMALL = QSize(56, 44)
+MAX_SCALED = 1500
 
 
 class WorklistModel(QAbstractTableModel):
@@ -114,6 +125,10 @@ def small_picture(picture: QPixmap) -> QPixmap:
 class ThumbnailDelegate(QStyledItemDelegate):
     """A cell of the grid: picture, name, status as mark and word."""
 
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._scaled: dict[tuple[int, int, int], QPixmap] = {}
+
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         return CELL
 
@@ -145,10 +160,20 @@ class ThumbnailDelegate(QStyledItemDelegate):
         if picture is None or picture.isNull():
             painter.fillRect(box, QColor(COLOURS.ground))
             return
-        size = picture.size().scaled(box.size(), Qt.AspectRatioMode.KeepAspectRatio)
-        place = QRect(box.center().x() - size.width() // 2, box.center().y() - size.height() // 2, *size.toTuple())
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        painter.drawPixmap(place, picture)
+        shown = self._fitting(picture, box.size())
+        place = QPoint(box.center().x() - shown.width() // 2, box.center().y() - shown.height() // 2)
+        painter.drawPixmap(place, shown)
+
+    def _fitting(self, picture: QPixmap, size: QSize) -> QPixmap:
+        # Scaling anew at each paint would stall the scrolling of long lists.
+        key = (picture.cacheKey(), size.width(), size.height())
+        if key not in self._scaled:
+            if len(self._scaled) >= MAX_SCALED:
+                self._scaled.clear()
+            self._scaled[key] = picture.scaled(
+                size, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+            )
+        return self._scaled[key]
 
     def _paint_status(self, painter: QPainter, box: QRect, status: TrialStatus) -> None:
         paint_status(painter, status, QRectF(box.x(), box.center().y() - 6, 12, 12))
