@@ -220,6 +220,7 @@ def with_changes(
     parameters: LabelParameters,
     *,
     source: str | None = None,
+    mode: str | None = None,
     sigma: float | None = None,
     thresholds: Sequence[float] = (),
 ) -> LabelParameters:
@@ -228,9 +229,14 @@ def with_changes(
     Raises:
         UserFacingError: a value that cannot be.
     """
+    if mode not in (None, "published", "degrees"):
+        raise UserFacingError(f"There is no heatmap mode {mode!r}.", "Known: published, degrees.")
+    if mode and mode != parameters.heatmap_mode and sigma is None:
+        raise UserFacingError("Another heatmap mode needs its own sigma.", "For example 1 degree, or 70 as published.")
     try:
         changed = replace(
             parameters,
+            heatmap_mode="degrees" if (mode or parameters.heatmap_mode) == "degrees" else "published",
             source=source or parameters.source,
             sigma=parameters.sigma if sigma is None else sigma,
             thresholds=tuple(thresholds) or parameters.thresholds,

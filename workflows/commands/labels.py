@@ -34,6 +34,7 @@ def register(cli: typer.Typer) -> None:
 def _make(
     study: Annotated[Path, typer.Argument(help="Folder of the study.")],
     source: Annotated[str, typer.Option(help="none, crf, grabcut or random_walker; becomes the study's setting.")] = "",
+    mode: Annotated[str, typer.Option(help="published or degrees; becomes the study's setting.")] = "",
     sigma: Annotated[float | None, typer.Option(help="Sigma of the heatmap; becomes the study's setting.")] = None,
     threshold: Annotated[
         list[float] | None, typer.Option(help="One per level, repeated; they become the study's setting.")
@@ -48,7 +49,10 @@ def _make(
     from workflows.progress_bar import progress_bar
 
     with Study.open(study) as opened:
-        wanted = with_changes(opened.settings.labels, source=source or None, sigma=sigma, thresholds=threshold or ())
+        present = opened.settings.labels
+        wanted = with_changes(
+            present, source=source or None, mode=mode or None, sigma=sigma, thresholds=threshold or ()
+        )
         if wanted != opened.settings.labels:
             opened.update_settings(replace(opened.settings, labels=wanted))
         with progress_bar("Labels") as show:

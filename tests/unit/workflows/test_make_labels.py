@@ -127,8 +127,14 @@ def test_that_a_scheduler_that_is_not_there_is_told(tmp_path):
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"sigma": -1.0}, "sigma"), ({"thresholds": [1.5]}, "thresholds"), ({"source": "magic"}, "no refiner")],
-    ids=["sigma", "thresholds", "source"],
+    [
+        ({"sigma": -1.0}, "sigma"),
+        ({"thresholds": [1.5]}, "thresholds"),
+        ({"source": "magic"}, "no refiner"),
+        ({"mode": "magic"}, "no heatmap mode"),
+        ({"mode": "degrees"}, "needs its own sigma"),
+    ],
+    ids=["sigma", "thresholds", "source", "mode", "mode without sigma"],
 )
 def test_that_impossible_settings_are_refused(change, message):
     with pytest.raises(UserFacingError, match=message):
