@@ -15,12 +15,13 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
-from app.annotate_stage import AnnotateStage, Phase
+from app.annotate_stage import AnnotateStage
 from app.context import TrackerChoice
 from app.entry import application, main_window
 from app.main_window import MainWindow
 from app.screens.annotate import AnnotateScreen
 from app.screens.labels import LabelsScreen
+from app.stage_phase import Phase
 from domain.errors import UserFacingError
 from domain.events import CancelToken, OnProgress, Progress, no_progress
 from domain.study import Role

@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 from PySide6.QtWidgets import QWidget
 
-from app.annotate_stage import AnnotateStage, Phase
+from app.annotate_stage import AnnotateStage
 from app.calibrate_stage import CalibrateStage
 from app.context import Services
 from app.drift_stage import DriftStage
 from app.full_screen import screen_named
 from app.gaze_stage import GazeStage
+from app.stage_phase import Phase
 from calibration.profiles import profile_of
 from domain.calibration import CalibrationRecord
 from storage.calibration_file import CalibrationStore

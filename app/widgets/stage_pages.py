@@ -9,6 +9,9 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from app.theme import COLOURS
 from app.widgets.plain import card, label
 
+# As shares of width and height.
+_CORNERS = ((0.05, 0.1), (0.95, 0.1), (0.05, 0.9), (0.95, 0.9))
+
 
 class CardPage(QWidget):
     """A card in the middle of a black screen: heading, sentences, and what the keys do."""
@@ -55,9 +58,10 @@ class StartTargetPage(QWidget):
         super().__init__()
         self._place = (0.06, 0.1)
 
-    def move_to(self, place: tuple[float, float]) -> None:
-        """Where the dot is, as a share of width and height."""
-        self._place = place
+    def move_for(self, image_id: str) -> None:
+        """Into the corner of this image, the same on every run."""
+        number = sum(ord(letter) * (place + 1) for place, letter in enumerate(image_id))
+        self._place = _CORNERS[number % len(_CORNERS)]
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:

@@ -8,9 +8,10 @@ from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLabel, QLineEdit, QWidget
 
-from app.annotate_stage import AnnotateStage, Phase
+from app.annotate_stage import AnnotateStage
 from app.context import TrackerChoice
 from app.main_window import MainWindow
+from app.stage_phase import Phase
 from domain.study import Role
 from storage.study import Study
 

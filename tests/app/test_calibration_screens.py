@@ -13,7 +13,6 @@ from PySide6.QtWidgets import QApplication, QLabel
 
 from acquisition.host import TrackerHost
 from acquisition.tracker import CAN_CALIBRATE, TrackerSettings
-from app.annotate_stage import Phase
 from app.calibrate_stage import CalibrateStage
 from app.calibration_review import CalibrationReview
 from app.context import TrackerChoice
@@ -21,6 +20,7 @@ from app.drift_over_stage import DriftOverStage
 from app.drift_stage import DriftStage
 from app.main_window import MainWindow
 from app.recording_gate import RecordingGate, objections_to_recording
+from app.stage_phase import Phase
 from app.widgets.position_guide import PositionGuide
 from benchmarks.known_gaze import DISPLAY, PLANE, look_at
 from calibration.drift import DriftLog

@@ -10,8 +10,8 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
-from app.annotate_stage import Phase
 from app.full_screen import covers
+from app.stage_phase import Phase
 from domain.study import Outcome, Role, TrialStatus
 from storage.session_file import read_session
 from tests.app.stage_walk import (

@@ -1,0 +1,93 @@
+"""The words of the stage's cards: heading, sentences, and what the keys do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.texts import tr
+from domain.errors import UserFacingError
+from domain.study import Protocol
+
+SKIP_REASONS = ("The image is not good enough", "I am not sure", "This image does not belong here", "Another reason")
+
+
+@dataclass(frozen=True)
+class Card:
+    """What stands on one card."""
+
+    heading: str
+    words: str = ""
+    keys: str = ""
+
+
+def opening() -> Card:
+    """While the tracker is being opened."""
+    return Card(tr("Opening the tracker…"))
+
+
+def cannot_open(error: BaseException) -> Card:
+    """The tracker did not open."""
+    hint = error.hint if isinstance(error, UserFacingError) else str(error)
+    message = error.message if isinstance(error, UserFacingError) else tr("The tracker cannot be opened.")
+    return Card(message, hint, tr("Enter tries again · Esc goes back"))
+
+
+def instruction(protocol: Protocol, target: str, clutch_keys: str) -> Card:
+    """How to look at the images. clutch_keys: held while looking; empty where gaze is recorded all the time."""
+    how = (
+        tr("Hold {key} while you look at the target.").format(key=clutch_keys)
+        if clutch_keys
+        else tr("Gaze is recorded from the moment the image appears until you press Enter.")
+    )
+    words = (
+        f"{tr('Target')}: {target}\n\n"
+        + tr("1   Find the target.")
+        + "\n"
+        + tr("2   Look over all of it, from its centre to its border.")
+        + (f"\n\n{protocol.instruction}" if protocol.instruction != type(protocol)().instruction else "")
+        + f"\n\n{how}"
+    )
+    keys = tr("Enter starts · N no target in this image · F1 all keys · Esc goes back")
+    return Card(tr("Look at each image in two steps"), words, keys)
+
+
+def skip() -> Card:
+    """Why an image is skipped."""
+    lines = "\n".join(f"{n}   {tr(reason)}" for n, reason in enumerate(SKIP_REASONS, start=1))
+    return Card(tr("Skip this image?"), lines, tr("Press a number · Backspace looks again"))
+
+
+def drift_check() -> Card:
+    """Behind a drift check."""
+    return Card(tr("Drift check"), tr("Look at the dot until it disappears."), tr("Enter goes on"))
+
+
+def rest(n_images: int) -> Card:
+    """Time for a rest after this many images."""
+    words = tr("{n} images are done. Look into the distance for a minute; blink; move your shoulders.")
+    return Card(tr("Time for a rest"), words.format(n=n_images), tr("Enter goes on · Esc ends for today"))
+
+
+def all_done() -> Card:
+    """The list is at its end."""
+    words = tr("Thank you. Everything is saved.")
+    return Card(tr("All images are done"), words, tr("Enter goes back to the worklist"))
+
+
+def paused() -> Card:
+    """The annotator asked for a pause."""
+    return Card(
+        tr("Paused"), tr("Nothing is lost. Take your time."), tr("Enter goes on · Esc goes back to the worklist")
+    )
+
+
+def away() -> Card:
+    """Nobody was seen."""
+    words = tr("The tracker has not seen your eyes for two seconds.")
+    return Card(tr("Are you there?"), words, tr("Enter goes on · Esc goes back to the worklist"))
+
+
+def tracker_gone() -> Card:
+    """The tracker was lost between two looks."""
+    words = tr("What was recorded is kept. Check its cable, then go on.")
+    return Card(tr("The tracker is gone"), words, tr("Esc goes back to the worklist"))

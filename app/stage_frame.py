@@ -1,0 +1,104 @@
+"""What is seen of the full-screen stage: a black screen, a page in its middle, a line above and one below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+
+from app.actions import ActionRegistry
+from app.colour_maps import LEVEL_COLOURS
+from app.stage_cards import Card
+from app.stage_phase import Phase
+from app.texts import tr
+from app.widgets.image_canvas import ImageCanvas
+from app.widgets.layers import Layer, MaskLayer, OutlineLayer
+from app.widgets.plain import label
+from app.widgets.quality_chip import QualityChip
+from app.widgets.result_bar import BAR_HEIGHT, ResultBar
+from app.widgets.stage_pages import CardPage, StartTargetPage
+from domain.study import Outcome
+from workflows.annotate_images import LookResult
+
+
+class StageFrame(QWidget):
+    """Shows a phase; what leads from one to the next is a subclass's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.phase = Phase.OPENING
+        self.canvas = ImageCanvas(margin=0.0)
+        self.card, self.start_target = CardPage(), StartTargetPage()
+
+    def build(self, actions: ActionRegistry, slots: Mapping[str, Callable[[], object]]) -> None:
+        """Put everything in its place. slots: what each action does, by its id."""
+        self.setWindowTitle(tr("Sightline"))
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._middle = QStackedWidget()
+        for widget in (self.card, self.start_target, self.canvas):
+            self._middle.addWidget(widget)
+        self.result_bar = ResultBar(actions, slots)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        # The stage is as large as its screen; what it holds never asks for more.
+        column.setSizeConstraint(QVBoxLayout.SizeConstraint.SetNoConstraint)
+        column.addWidget(self._top_bar())
+        column.addWidget(self._middle, 1)
+        column.addWidget(self.result_bar)
+
+    def show_phase(self, phase: Phase, *, words: str | None, is_simulated: bool) -> None:
+        """The page of this phase. words: which image it is, None where that stays as it stands."""
+        self.phase = phase
+        page = self.start_target if phase is Phase.START_TARGET else self.card
+        self._middle.setCurrentWidget(self.canvas if phase.shows_the_image else page)
+        is_result = phase is Phase.RESULT
+        self._chip.setVisible(is_result)
+        self.result_bar.show_for(is_result=is_result, is_looking=phase is Phase.LOOKING)
+        if words is not None:
+            self._top_words.setText("" if phase.is_quiet else words)
+        self._top_right.setText(tr("simulated gaze") if is_simulated and not phase.is_quiet else "")
+
+    def put(self, card: Card) -> None:
+        """Put these words on the card."""
+        self.card.say(card.heading, card.words, card.keys)
+
+    def show_result(self, result: LookResult) -> None:
+        """The mask on the image, how good the gaze was, and what may be done."""
+        layers: dict[str, Layer] = {}
+        levels = result.maps.levels
+        for number in range(len(levels) - 1, 0, -1):
+            colour = LEVEL_COLOURS[number % len(LEVEL_COLOURS)]
+            layers[f"level {number + 1}"] = OutlineLayer(levels[number], colour, is_dashed=True)
+        layers["mask"] = MaskLayer(levels[0], LEVEL_COLOURS[0])
+        self.canvas.set_layers(layers)
+        self._chip.show_result(result)
+        counts = result.verdict != "stop"
+        remark = result.remarks[0] if result.remarks else ""
+        if result.record.outcome is Outcome.NO_TARGET:
+            remark = tr("You said: no target in this image.")
+        if not counts:
+            remark = tr("Too much gaze is missing. Enter looks again; F keeps it and flags it.")
+        self.result_bar.remark.say(remark)
+        self.result_bar.offer(counts=counts)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor(0, 0, 0))
+        painter.end()
+
+    def _top_bar(self) -> QFrame:
+        self._top_words, self._top_right = label("", "muted"), label("", "muted")
+        self._chip = QualityChip()
+        bar = QFrame()
+        bar.setFixedHeight(BAR_HEIGHT)
+        line = QHBoxLayout(bar)
+        line.setContentsMargins(24, 0, 24, 0)
+        line.setSpacing(28)
+        line.addWidget(self._top_words)
+        line.addWidget(self._chip, 1)
+        line.addStretch(0)
+        line.addWidget(self._top_right)
+        return bar

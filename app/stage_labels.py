@@ -1,0 +1,59 @@
+"""Masks of looks, made beside the window; the refiner sees each image while it is being looked at."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.context import Services
+from domain.pixels import ImagePixels
+from domain.view import ImageView
+from workflows.annotate_images import LabelMaker, Look, LookResult
+
+_log = logging.getLogger(__name__)
+
+
+class LabelsBeside:
+    """Starts the tasks and hands over what comes of them."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._maker = LabelMaker(services.open_study.settings.labels)
+
+    def is_prepared(self, image_id: str) -> bool:
+        """Whether the refiner has seen the image."""
+        return self._maker.is_prepared(image_id)
+
+    def prepare(self, image_id: str, pixels: ImagePixels, view: ImageView | None) -> None:
+        """Let the refiner see the image before its gaze is known."""
+        image_u8 = _shown(pixels, view)
+        self._services.tasks.start(
+            "",
+            lambda _report, cancel: self._maker.prepare(image_id, image_u8, cancel=cancel),
+            on_failed=lambda error: _log.info("the refiner was not prepared: %s", error),
+        )
+
+    def make(
+        self, look: Look, pixels: ImagePixels, view: ImageView | None, on_done: Callable[[LookResult], None]
+    ) -> None:
+        """The maps and the trial of a look."""
+        image_u8 = _shown(pixels, view)
+        protocol, annotator = self._services.open_study.settings.protocol, self._services.annotator
+        self._services.tasks.start(
+            "",
+            lambda report, cancel: self._maker.make(
+                protocol, annotator, look, image_u8, on_progress=report, cancel=cancel
+            ),
+            on_done=on_done,
+        )
+
+    def forget(self, image_id: str) -> None:
+        """The image is decided; what the refiner learnt of it goes."""
+        self._maker.forget(image_id)
+
+
+def _shown(pixels: ImagePixels, view: ImageView | None) -> NDArray[np.uint8]:
+    return pixels.display_u8(view.slice_index if view is not None else 0)
