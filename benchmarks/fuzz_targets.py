@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import struct
 import warnings
+import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,6 +46,7 @@ from storage.snapshot_file import SnapshotSource, SnapshotWriter, read_snapshot
 from storage.study import Study
 from storage.study_settings_file import read_study_file
 from training.run_folder import RunFolder
+from workflows.unpack_archive import unpacked
 
 ALLOWED = (UserFacingError,)
 """What a reader may raise: words for the person in front of the screen."""
@@ -318,26 +321,79 @@ def _tables_json(folder: Path) -> Path:
     return path
 
 
+_HEADS = {
+    "tobii-tsv": ("tobii-pro-lab/right-eye-300hz.tsv", "tobii-pro-lab/studio-3.4-120hz.tsv"),
+    "tobii-research": ("tobii-sdk-dumps/4c-tobii-research.csv",),
+    "eyelink-asc": ("eyelink/mono500.asc", "eyelink/bino500.asc"),
+    "data-viewer": ("eyelink/data-viewer-fixation-report.csv",),
+}
+N_LINES = 150
+
+
 def _foreign_gaze() -> list[FuzzTarget]:
-    """Importers of gaze recorded elsewhere, each with the example file that it brings along."""
+    """Importers of gaze recorded elsewhere, with the first lines of real files; none where those are not there."""
+    data = Path(os.environ.get("SIGHTLINE_DATA", Path(__file__).parents[2] / "shared" / "data"))
     found = []
-    for name in importers:
-        importer = importers.get(name)
-        example = getattr(importer, "example", None)
-        if importer.kind != "gaze" or example is None:
-            continue
-        ending, text = example
+    for importer, names in _HEADS.items():
+        for name in names:
+            source = data / name
+            if not source.is_file():
+                continue
 
-        def prepare(folder: Path, ending: str = ending, text: str = text) -> Path:
-            path = folder / f"gaze{ending}"
-            path.write_bytes(text.encode())
-            return path
+            def prepare(folder: Path, source: Path = source) -> Path:
+                path = folder / source.name
+                path.write_bytes(b"".join(source.read_bytes().splitlines(keepends=True)[:N_LINES]))
+                return path
 
-        def read(path: Path, name: str = name) -> object:
-            return importers.get(name).scan(path, ImportOptions(), on_progress=no_progress, cancel=None)
+            def read(path: Path, importer: str = importer) -> object:
+                return importers.get(importer).scan(path, ImportOptions(), on_progress=no_progress, cancel=None)
 
-        found.append(FuzzTarget(f"import {name}", prepare, read, is_text=True))
+            found.append(FuzzTarget(f"import {importer}, {source.name}", prepare, read, is_text=True))
     return found
+
+
+def _coco(folder: Path) -> Path:
+    Image.fromarray(_PIXELS).save(folder / "one.png")
+    square = [[2.0, 2.0, 20.0, 2.0, 20.0, 20.0]]
+    runs = {"size": [24, 32], "counts": [100, 50, 618]}
+    values = {
+        "images": [{"id": 1, "file_name": "one.png", "width": 32, "height": 24}],
+        "categories": [{"id": 1, "name": "polyp"}],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 1, "iscrowd": 0, "segmentation": square},
+            {"id": 2, "image_id": 1, "category_id": 1, "iscrowd": 1, "segmentation": runs},
+        ],
+    }
+    path = folder / "annotations.json"
+    path.write_text(json.dumps(values))
+    return path
+
+
+def _archive(folder: Path) -> Path:
+    path = folder / "pictures.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("pictures/one.bmp", cv2.imencode(".bmp", _PIXELS)[1].tobytes())
+        archive.writestr("pictures/train.txt", "one\n")
+    return path
+
+
+def _read_archive(path: Path) -> object:
+    with unpacked(path) as folder:
+        return sorted(folder.rglob("*"))
+
+
+def _published_checkpoint(folder: Path) -> Path:
+    import torch
+
+    path = folder / "model_best.pth"
+    torch.save({"state_dict": {"encoder.conv_0.conv_0.conv.weight": torch.ones(4, 3, 3, 3)}, "epoch": 3}, path)
+    return path
+
+
+def _read_published_checkpoint(path: Path) -> object:
+    from training.published_checkpoint import read_published_checkpoint
+
+    return read_published_checkpoint(path)
 
 
 def targets() -> list[FuzzTarget]:
@@ -368,5 +424,8 @@ def targets() -> list[FuzzTarget]:
         FuzzTarget("import folder, DICOM", _dicom, _scan("folder")),
         FuzzTarget("split files", _splits, lambda path: read_splits(path.parent), is_text=True),
         FuzzTarget("training run", _run, lambda path: RunFolder(path.parent).config(), is_text=True),
+        FuzzTarget("import coco", _coco, _scan("coco"), is_text=True),
+        FuzzTarget("archive", _archive, _read_archive),
+        FuzzTarget("published checkpoint", _published_checkpoint, _read_published_checkpoint),
         *_foreign_gaze(),
     ]

@@ -45,7 +45,7 @@ def read_published_checkpoint(path: Path) -> dict[str, Tensor]:
     try:
         with torch.serialization.safe_globals(_allowed()):
             stored = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, pickle.UnpicklingError, ValueError, EOFError, KeyError) as error:
+    except (OSError, RuntimeError, pickle.UnpicklingError, ValueError, EOFError, LookupError, TypeError) as error:
         raise BadFileError(
             f"{path} cannot be opened as a published checkpoint: {error}.",
             "Only files with tensors and plain values are opened; a file that wants to run code never is.",

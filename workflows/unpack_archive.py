@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -34,7 +35,7 @@ def unpacked(
         try:
             with zipfile.ZipFile(source) as archive:
                 _unpack(archive, source, folder, on_progress, cancel)
-        except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as problem:
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as problem:
             raise BadFileError(f"{source} cannot be unpacked: {problem}.", "Download or copy it again.") from problem
         except OSError as problem:
             raise as_user_facing(problem, folder) from problem

@@ -80,7 +80,7 @@ class CocoImporter:
             for annotation in table["annotations"]:
                 name = categories[int(annotation["category_id"])]
                 by_id[int(annotation["image_id"])].setdefault(name, []).append(annotation["segmentation"])
-        except (KeyError, TypeError, ValueError) as problem:
+        except (KeyError, TypeError, ValueError, OverflowError) as problem:
             raise BadFileError(f"{path} is not valid COCO: {problem!r}.", "Export it again.") from problem
 
 
@@ -117,7 +117,7 @@ def _reader(image: FoundImage, segmentations: list[Json]) -> Callable[[], NDArra
         for segmentation in segmentations:
             try:
                 mask |= _mask(segmentation, size)
-            except (ValueError, TypeError, KeyError, cv2.error) as problem:
+            except (ValueError, TypeError, LookupError, OverflowError, MemoryError, cv2.error) as problem:
                 raise BadFileError(
                     f"A mask of {image.path.name} is broken: {problem}.", "Export it again."
                 ) from problem

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from domain.display import Display
 from domain.errors import BadFileError
@@ -19,6 +20,10 @@ from processing.table_text import Table, read_table
 _NEEDED = ("RECORDING_SESSION_LABEL", "TRIAL_INDEX", "CURRENT_FIX_X", "CURRENT_FIX_Y", "CURRENT_FIX_DURATION")
 _PICTURE_COLUMNS = ("IMAGE", "image", "IMAGE_NAME", "image_name", "stimulus", "page_name")
 _PAUSE_NS = 1_000_000_000
+LONGEST_MS = 86_400_000.0
+"""A fixation of a day is a damaged number."""
+LATEST_MS = 1e11
+"""Three years on the tracker's clock: nanoseconds still fit into 64 bits."""
 
 
 class DataViewerImporter:
@@ -38,11 +43,11 @@ class DataViewerImporter:
         on_progress(Progress(0, 1, source.name))
         xy = np.column_stack([table.numbers(name, may_be_empty=True) for name in _NEEDED[2:4]])
         duration = table.numbers("CURRENT_FIX_DURATION")
-        if np.any(duration <= 0):
-            row = int(np.flatnonzero(duration <= 0)[0])
-            raise table.wrong_cell(row, "CURRENT_FIX_DURATION", "is not above 0")
+        is_length = (duration > 0) & (duration < LONGEST_MS)
+        _refuse(table, "CURRENT_FIX_DURATION", ~is_length, "is not above 0 and below a day")
         has_start = "CURRENT_FIX_START" in table.columns
         start = table.numbers("CURRENT_FIX_START") if has_start else np.zeros(table.n_rows)
+        _refuse(table, "CURRENT_FIX_START", ~(np.abs(start) < LATEST_MS), "is not a time in milliseconds")
         size_px = screen_option(options, _smallest_screen(xy))
         column = options.more.get("image", "") or next((n for n in _PICTURE_COLUMNS if n in table.columns), "")
         if column and column not in table.columns:
@@ -58,6 +63,11 @@ class DataViewerImporter:
 
 
 importers.register("data-viewer")(DataViewerImporter())
+
+
+def _refuse(table: Table, name: str, is_bad: NDArray[np.bool_], what: str) -> None:
+    if is_bad.any():
+        raise table.wrong_cell(int(np.flatnonzero(is_bad)[0]), name, what)
 
 
 def _smallest_screen(xy: np.typing.NDArray[np.float64]) -> tuple[int, int]:
