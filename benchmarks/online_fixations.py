@@ -2,7 +2,8 @@
 
 An online fixation is right where it shares more than half of the time that it and a true one cover (IoU > 0.5, one to
 one). What is true ends where the lids hide it: a blink divides a fixation. The simulated eye has its usual noise,
-drift, microsaccades, blinks and losses; nothing was tuned on these seeds.
+drift, microsaccades, blinks and losses. How a blink divides a true fixation was decided while looking at seeds
+101-103 and 201-202; the seeds below were first run after that.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def main() -> None:
     figures = []
     for rate_hz in RATES_HZ:
         scores, onsets, once, n = [], [], True, 0
-        for seed in (101, 102, 103):
+        for seed in (901, 902, 903):
             truth, seen, is_once = run(rate_hz, seed, seconds)
             score, onset_ms = f1(truth, seen)
             scores.append(score)

@@ -14,6 +14,8 @@ from processing.heatmap import fixation_heatmap, sigma_as_share, single_fixation
 from processing.refiner import Refiner, refiners
 
 SMALLEST_PEAK = 0.1
+WEAK_PEAK = 2 / 3
+"""A second peak is told of from this share of the lowest level on: below it lie glances on the way to the target."""
 """Peaks of the heatmap below this are glances on the way, not targets."""
 
 BLOB_MARGIN = 1.5
@@ -97,7 +99,7 @@ def label_warnings(
     warnings = []
     lowest = min(parameters.thresholds)
     for x, y, value in second_peaks(heatmap):
-        if value < lowest:
+        if WEAK_PEAK * lowest <= value < lowest:
             warnings.append(
                 f"A second peak of {value:.2f} at ({x}, {y}) lies below the lowest level {lowest:.2f}: "
                 "what was looked at there is in no level. Annotate it as a target of its own."

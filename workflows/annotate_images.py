@@ -33,7 +33,7 @@ from processing.image_fixations import to_image_fixations
 from processing.labels import make_label_maps, no_target_maps
 from processing.refiner import Refiner, refiners
 from storage.study import Study
-from workflows.read_trial import measure_quality, with_warnings
+from workflows.gaze_quality import measure_quality, verdict_on, with_warnings
 from workflows.record_session import RecordSession
 from workflows.set_up_tracker import put_in_force
 
@@ -316,15 +316,6 @@ def gaze_quality(look: Look) -> TrialQuality:
         active_s=sum(quality.active_s for _, quality in parts),
         rate_hz=max(quality.rate_hz for _, quality in parts),
     )
-
-
-def verdict_on(quality: TrialQuality, protocol: Protocol) -> str:
-    """`good`, `warn`, or `stop` (does not count, look again), by the study's limits."""
-    if quality.loss >= protocol.stop_loss or quality.longest_gap_s >= protocol.stop_gap_s:
-        return "stop"
-    if quality.loss >= protocol.warn_loss or quality.longest_gap_s >= protocol.warn_gap_s:
-        return "warn"
-    return "good"
 
 
 class LabelMaker:

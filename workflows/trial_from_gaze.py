@@ -13,7 +13,7 @@ from domain.trial import TrialRecord
 from processing.detector import Parameters, detect
 from processing.image_fixations import to_image_fixations
 from workflows.drift_check import corrected_samples
-from workflows.read_trial import measure_quality, with_warnings
+from workflows.gaze_quality import measure_quality, with_warnings
 
 
 def trial_record(

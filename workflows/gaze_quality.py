@@ -44,6 +44,10 @@ def with_warnings(quality: TrialQuality, protocol: Protocol) -> TrialQuality:
     return replace(quality, warnings=tuple(found))
 
 
-def counts(quality: TrialQuality, protocol: Protocol) -> bool:
-    """Whether the trial is good enough to count; otherwise it should be repeated."""
-    return quality.loss < protocol.stop_loss and quality.longest_gap_s < protocol.stop_gap_s
+def verdict_on(quality: TrialQuality, protocol: Protocol) -> str:
+    """`good`, `warn`, or `stop` (does not count, look again), by the study's limits."""
+    if quality.loss >= protocol.stop_loss or quality.longest_gap_s >= protocol.stop_gap_s:
+        return "stop"
+    if quality.loss >= protocol.warn_loss or quality.longest_gap_s >= protocol.warn_gap_s:
+        return "warn"
+    return "good"

@@ -4,7 +4,7 @@ import pytest
 from domain.gaze import SAMPLE_RECORD, GazeSamples
 from domain.study import Protocol
 from domain.trial import TrialQuality
-from workflows.read_trial import counts, measure_quality, with_warnings
+from workflows.gaze_quality import measure_quality, verdict_on, with_warnings
 
 RATE_HZ = 100
 STEP_NS = 10_000_000
@@ -41,16 +41,16 @@ def test_that_a_trial_without_samples_is_all_loss():
 
 
 @pytest.mark.parametrize(
-    ("loss", "gap_s", "n_warnings", "does_count"),
+    ("loss", "gap_s", "n_warnings", "verdict"),
     [
-        pytest.param(0.05, 0.5, 0, True, id="good"),
-        pytest.param(0.10, 0.5, 1, True, id="loss warns at 10 %"),
-        pytest.param(0.05, 1.5, 1, True, id="a gap warns at 1.5 s"),
-        pytest.param(0.15, 0.5, 1, False, id="loss stops at 15 %"),
-        pytest.param(0.05, 3.0, 1, False, id="a gap stops at 3 s"),
+        pytest.param(0.05, 0.5, 0, "good", id="good"),
+        pytest.param(0.10, 0.5, 1, "warn", id="loss warns at 10 %"),
+        pytest.param(0.05, 1.5, 1, "warn", id="a gap warns at 1.5 s"),
+        pytest.param(0.15, 0.5, 1, "stop", id="loss stops at 15 %"),
+        pytest.param(0.05, 3.0, 1, "stop", id="a gap stops at 3 s"),
     ],
 )
-def test_that_the_protocol_decides_what_counts(loss, gap_s, n_warnings, does_count):
+def test_that_the_protocol_decides_what_counts(loss, gap_s, n_warnings, verdict):
     quality = with_warnings(TrialQuality(loss=loss, longest_gap_s=gap_s), Protocol())
     assert len(quality.warnings) == n_warnings
-    assert counts(quality, Protocol()) is does_count
+    assert verdict_on(quality, Protocol()) == verdict
