@@ -55,6 +55,8 @@ _ANNOTATE = (
     Action("annotate.undo", "Undo the last decision", ("Ctrl+Z",), ANNOTATE, "undo"),
     Action("annotate.pause", "Pause", ("Ctrl+P",), ANNOTATE, "pause"),
     Action("annotate.drift", "Drift check", ("T",), ANNOTATE, "target"),
+    Action("annotate.drift_five", "Drift check with five dots", ("Shift+T",), ANNOTATE, "target"),
+    Action("annotate.undo_drift", "Undo the drift correction", ("Ctrl+U",), ANNOTATE, "undo"),
     Action("annotate.leave", "Stop and go back to the worklist", ("Escape",), ANNOTATE, "close"),
     Action("annotate.clutch", "Record gaze (clutch mode)", ("Space",), ANNOTATE, "eye", is_held=True),
 )
@@ -115,6 +117,8 @@ _TRACKER = (
     Action("tracker.calibrate", "Calibrate", ("Ctrl+R",), TRACKER, "target"),
     Action("tracker.validate", "Validate", ("Ctrl+T",), TRACKER, "check"),
     Action("tracker.drift", "Drift check", ("Ctrl+D",), TRACKER, "eye"),
+    Action("tracker.drift_five", "Drift check with five dots", ("Ctrl+Shift+D",), TRACKER, "eye"),
+    Action("tracker.undo_drift", "Undo the drift correction", ("Ctrl+U",), TRACKER, "undo"),
 )
 
 _CALIBRATE = (

@@ -12,6 +12,7 @@ from PySide6.QtGui import QCloseEvent, QKeyEvent, QScreen
 from app import stage_cards
 from app.clutch_keys import ClutchKeys
 from app.context import Services
+from app.drift_words import stage_note
 from app.full_screen import fill_screen
 from app.key_overlay import KeyOverlay
 from app.stage_breaks import Breaks
@@ -23,17 +24,11 @@ from app.stage_list import StageList
 from app.stage_phase import Phase
 from app.texts import tr
 from app.widgets.viewer import PeekFilter, bind_view_actions
+from calibration.drift import FIVE_DOTS, ONE_DOT
+from domain.calibration import Point
 from domain.study import Outcome
 from domain.view import ImageView
-from workflows.annotate_images import (
-    AWAY_AFTER_S,
-    PAUSED,
-    RESUMED,
-    AnnotationSession,
-    Look,
-    LookResult,
-    store_look,
-)
+from workflows.annotate_images import AWAY_AFTER_S, PAUSED, RESUMED, AnnotationSession, Look, LookResult, store_look
 from workflows.edit_history import Decision
 from workflows.worklist import WorklistRow
 
@@ -149,6 +144,8 @@ class AnnotateStage(StageFrame):
             "annotate.pause": self.pause,
             "annotate.leave": self.leave,
             "annotate.drift": self.drift_check,
+            "annotate.drift_five": lambda: self.drift_check(FIVE_DOTS),
+            "annotate.undo_drift": self.undo_drift,
         }
         self.build(self.services.actions, slots)
         for action_id, slot in slots.items():
@@ -240,11 +237,19 @@ class AnnotateStage(StageFrame):
         self._start_timer.stop()
         self.left.emit()
 
-    def drift_check(self) -> None:
-        """Look at a dot for half a second to see how far the gaze is off."""
+    def drift_check(self, points: tuple[Point, ...] = ONE_DOT) -> None:
+        """Look at each dot for half a second to see how far the gaze is off."""
         check = self.services.drift_check
         if check is not None and self.phase in (Phase.RESULT, Phase.CARD, Phase.REST):
-            check(self, self.session)
+            check(self, self.session, points=points)
+
+    def undo_drift(self) -> None:
+        """Take the newest drift correction back, for the images that follow."""
+        is_between = self.phase in (Phase.RESULT, Phase.CARD, Phase.REST)
+        if is_between and self.session.is_open and self.session.drift.active.kind != "none":
+            self.session.undo_drift()
+            self._go_to(self.phase)
+            self.result_bar.remark.say(tr("The drift correction is taken back; it held until now."))
 
     # phases
 
@@ -428,7 +433,7 @@ class AnnotateStage(StageFrame):
     # inside
 
     def _go_to(self, phase: Phase) -> None:
-        self.show_phase(phase, words=self._list.words, is_simulated=self.session.is_simulated)
+        self.show_phase(phase, words=self._list.words, note=stage_note(self.session))
         if phase is Phase.LOOKING:
             hint = tr("Enter when you have seen all of it · N no target") if self._list.place < _HINTED_IMAGES else ""
             self.result_bar.remark.say(hint)

@@ -12,8 +12,9 @@ from PySide6.QtWidgets import QWidget
 
 from app.actions import ActionRegistry
 from app.background_task import TaskRunner
+from calibration.drift import DriftLog
 from calibration.staleness import age_words, made_at
-from domain.calibration import CalibrationRecord
+from domain.calibration import CalibrationRecord, Point
 from domain.study import Role
 from workflows.user_settings import UserSettings
 
@@ -33,7 +34,7 @@ class Navigator(Protocol):
 class DriftCheck(Protocol):
     """Shows the drift check over the stage; it calls `stage.go_on()` when it has ended."""
 
-    def __call__(self, stage: QWidget, session: AnnotationSession) -> None: ...
+    def __call__(self, stage: QWidget, session: AnnotationSession, *, points: tuple[Point, ...] = ...) -> None: ...
 
 
 @dataclass
@@ -45,6 +46,7 @@ class TrackerChoice:
     settings: dict[str, object] = field(default_factory=dict)
     calibration: CalibrationRecord | None = None
     calibrated_ns: int = 0
+    drift: DriftLog = field(default_factory=DriftLog)
     verdict: str = ""
     accuracy_deg: float = float("nan")
 

@@ -13,8 +13,9 @@ from app.drift_stage import DriftStage
 from app.full_screen import screen_named
 from app.gaze_stage import GazeStage
 from app.stage_phase import Phase
+from calibration.drift import ONE_DOT
 from calibration.profiles import profile_of
-from domain.calibration import CalibrationRecord
+from domain.calibration import CalibrationRecord, Point
 from storage.calibration_file import CalibrationStore
 from workflows.annotate_images import AnnotationSession
 from workflows.calibrate import CalibrationSession, calibrations_folder
@@ -31,7 +32,7 @@ class DriftOverStage:
         self.front: GazeStage | None = None
         self._stage: AnnotateStage | None = None
 
-    def __call__(self, stage: QWidget, session: AnnotationSession) -> None:
+    def __call__(self, stage: QWidget, session: AnnotationSession, *, points: tuple[Point, ...] = ONE_DOT) -> None:
         """Show the check; a second call while one is shown does nothing."""
         if self.front is not None or not session.is_open:
             return
@@ -41,6 +42,7 @@ class DriftOverStage:
         source = HostTarget(session.recording.host)
         run = DriftRun(
             source,
+            points=points,
             profile=profile_of(self._profile_name()),
             distance_mm=session.recording.display.distance_mm,
             reason="between images",

@@ -10,7 +10,7 @@ from app.gaze_stage import GazeStage
 from app.texts import tr
 from app.widgets.plain import button, card, label, row, set_state
 from calibration.animation import TargetLook
-from calibration.drift import DriftLog
+from calibration.drift import AFFINE_FROM, DriftLog
 from domain.calibration import DriftCheck, DriftVerdict, Validation
 from workflows.calibration_target import HostTarget
 from workflows.drift_check import DriftRun, accept_correction, journal_values
@@ -153,10 +153,13 @@ class DriftStage(_LookStage):
         again = button(tr("Check again"), self._again, icon_name="repeat")
         calibrate = button(tr("Calibrate again"), self._calibrate, icon_name="target")
         if check.verdict is DriftVerdict.OFFER:
-            words = tr(
-                "{offset:.2f}° off. The gaze of the following images can be shifted by that much. What was recorded"
-                " stays as it is, and the shift can be taken back."
-            ).format(offset=check.offset_deg)
+            what = (
+                tr("The gaze of the following images can be shifted and fitted to the five dots.")
+                if len(self._drift_run.run.points) >= AFFINE_FROM
+                else tr("The gaze of the following images can be shifted by that much.")
+            )
+            kept = tr("What was recorded stays as it is, and the shift can be taken back.")
+            words = f"{tr('{offset:.2f}° off.').format(offset=check.offset_deg)} {what} {kept}"
             apply = button(tr("Shift the gaze"), self.apply_correction, role="primary", icon_name="check")
             self.say(tr(heading), words, state, tr("Enter shifts · Esc goes on without"), apply, again, calibrate)
         elif check.verdict is DriftVerdict.RECALIBRATE:

@@ -49,8 +49,8 @@ class StageFrame(QWidget):
         column.addWidget(self._middle, 1)
         column.addWidget(self.result_bar)
 
-    def show_phase(self, phase: Phase, *, words: str | None, is_simulated: bool) -> None:
-        """The page of this phase. words: which image it is, None where that stays as it stands."""
+    def show_phase(self, phase: Phase, *, words: str | None, note: str) -> None:
+        """The page of this phase. words: which image it is, None where that stays. note: what else to know."""
         self.phase = phase
         page = self.start_target if phase is Phase.START_TARGET else self.card
         self._middle.setCurrentWidget(self.canvas if phase.shows_the_image else page)
@@ -59,7 +59,7 @@ class StageFrame(QWidget):
         self.result_bar.show_for(is_result=is_result, is_looking=phase is Phase.LOOKING)
         if words is not None:
             self._top_words.setText("" if phase.is_quiet else words)
-        self._top_right.setText(tr("simulated gaze") if is_simulated and not phase.is_quiet else "")
+        self._top_right.setText("" if phase.is_quiet else note)
 
     def put(self, card: Card) -> None:
         """Put these words on the card."""

@@ -78,6 +78,12 @@ class DriftCorrection:
         matrices = tuple(tuple(tuple(float(v) for v in row) for row in eye) for eye in values["matrices"])
         return cls(int(values["version"]), values["kind"], matrices, int(values["from_ns"]), str(values["made_at"]))
 
+    def shift_norm(self) -> tuple[float, float]:
+        """How far it moves gaze at the middle of the screen, right and down, mean of both eyes; in screens."""
+        moved = np.asarray(self.matrices, np.float64) @ (0.5, 0.5, 1.0) - 0.5
+        right, down = moved.mean(axis=0)
+        return float(right), float(down)
+
     def as_json(self) -> dict[str, object]:
         """Plain values for a marker or a file."""
         values = plain(asdict(self))

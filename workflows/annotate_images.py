@@ -33,6 +33,7 @@ from processing.image_fixations import to_image_fixations
 from processing.labels import make_label_maps, no_target_maps
 from processing.refiner import Refiner, refiners
 from storage.study import Study
+from workflows.drift_check import correction_note, undo_correction
 from workflows.gaze_quality import measure_quality, verdict_on, with_warnings
 from workflows.record_session import RecordSession
 from workflows.set_up_tracker import put_in_force
@@ -89,10 +90,11 @@ class AnnotationSession:
         host: TrackerHost | None = None,
         about: Mapping[str, Any] | None = None,
         calibration: CalibrationRecord | None = None,
+        drift: DriftLog | None = None,
     ) -> None:
         self.study = study
         self.calibration = calibration
-        self.drift = DriftLog()
+        self.drift = drift if drift is not None else DriftLog()
         self.annotator = annotator
         self.recording = RecordSession(
             study.folder / "sessions", settings, study=study.settings.name, annotator=annotator, about=about
@@ -117,6 +119,9 @@ class AnnotationSession:
         self.recording.open()
         if self.calibration is not None:
             put_in_force(self.recording.host, self.calibration)
+        if self.drift.active.kind != "none":
+            note = correction_note(self.drift, time_ns=self.now_ns(), reason="in force from before the session")
+            self.recording.host.journal("drift_check", note)
         _, self._position, _ = self.recording.host.read_since(0)
         self._is_open = True
 
@@ -134,6 +139,14 @@ class AnnotationSession:
     def is_simulated(self) -> bool:
         """Whether no person looks."""
         return self.recording.host.info.is_simulated
+
+    def undo_drift(self) -> None:
+        """Take the newest drift correction back, for what follows.
+
+        Raises:
+            UserFacingError: none is in force.
+        """
+        self.recording.host.journal("drift_check", undo_correction(self.drift, time_ns=self.now_ns()))
 
     def now_ns(self) -> int:
         """Now on the clock of the samples."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
@@ -83,6 +84,23 @@ def journal_values(check: DriftCheck, log: DriftLog) -> dict[str, Any]:
         "correction": log.active.as_json(),
         "history": [{"what": what, "version": correction.version} for what, correction in log.entries],
     }
+
+
+def correction_note(log: DriftLog, *, time_ns: int, reason: str) -> dict[str, Any]:
+    """What the session keeps where a correction begins or ends without a check: nothing was measured."""
+    return journal_values(DriftCheck(_now(), time_ns, (), math.nan, DriftVerdict.NO_DATA, reason), log)
+
+
+def undo_correction(log: DriftLog, *, time_ns: int) -> dict[str, Any]:
+    """Take the newest correction back; what the session keeps of that.
+
+    Raises:
+        UserFacingError: no correction is in force.
+    """
+    if log.active.kind == "none":
+        raise UserFacingError("No drift correction is in force.", "There is nothing to take back.")
+    log.undo()
+    return correction_note(log, time_ns=time_ns, reason="correction undone")
 
 
 def corrected_samples(record: SessionRecord) -> GazeSamples:

@@ -45,7 +45,7 @@ def session_quality(record: SessionRecord, *, protocol: Protocol | None = None) 
     corners = tracker.display_area_mm
     plane = ScreenPlane(*corners[:3]) if len(corners) >= 3 else ScreenPlane.upright(display)
     start_ns = int(samples.time_ns[0]) if len(samples) else 0
-    checks = [_drift_check(values, start_ns) for values in record.drift_checks]
+    checks = [_drift_check(values, start_ns) for values in record.drift_checks if values.get("points")]
     limits = (
         f"images with at least {protocol.stop_loss:.0%} of the gaze lost, or lost for {protocol.stop_gap_s:g} s in one "
         f"stretch, were repeated; the first {protocol.ignore_first_ms} ms of an image were not counted"

@@ -119,6 +119,8 @@ class AnnotateScreen(Screen):
             self.tracker_settings(),
             host=self.services.host,
             calibration=self.services.tracker.calibration,
+            # A correction belongs to the tracker as it was opened; one that is opened anew begins without.
+            drift=self.services.tracker.drift if self.services.host is not None else None,
             about=about,
         )
         is_clutch = settings.recording_mode == "clutch"

@@ -14,6 +14,7 @@ from acquisition.tracker import TrackerSettings
 from app.calibrate_stage import CalibrateStage
 from app.context import Services, TrackerChoice
 from app.drift_stage import DriftStage, ValidateStage
+from app.drift_words import drift_words
 from app.full_screen import screen_named
 from app.gaze_stage import GazeStage
 from app.screen import Screen, screens
@@ -22,13 +23,13 @@ from app.widgets.calibration_card import CalibrationCard
 from app.widgets.plain import card, label, page, set_state
 from app.widgets.position_guide import PositionGuide
 from app.widgets.tracker_form import TrackerForm
-from calibration.drift import DriftLog
+from calibration.drift import FIVE_DOTS, ONE_DOT, DriftLog
 from calibration.position import head_position
-from domain.calibration import CalibrationRecord
+from domain.calibration import CalibrationRecord, Point
 from storage.calibration_file import CalibrationStore
 from workflows.calibrate import CalibrationSession, calibrations_folder
 from workflows.calibration_target import HostTarget
-from workflows.drift_check import DriftRun
+from workflows.drift_check import DriftRun, undo_correction
 from workflows.find_trackers import find_trackers
 from workflows.set_up_tracker import can_calibrate, geometry_objection, open_tracker, put_in_force, stored_calibration
 from workflows.validate import ValidationRun
@@ -69,6 +70,8 @@ class TrackerScreen(Screen):
             "tracker.calibrate": self.calibrate,
             "tracker.validate": self.validate,
             "tracker.drift": self.check_drift,
+            "tracker.drift_five": lambda: self.check_drift(FIVE_DOTS),
+            "tracker.undo_drift": self.undo_drift,
         }.items():
             services.actions.bind(self, action_id, slot)
 
@@ -164,16 +167,23 @@ class TrackerScreen(Screen):
         run = ValidationRun(source, profile=profile, calibrated=calibrated, distance_mm=distance)
         self._open_stage(ValidateStage(self.services, source, run), lambda: None)
 
-    def check_drift(self) -> None:
-        """Look at one dot."""
+    def check_drift(self, points: tuple[Point, ...] = ONE_DOT) -> None:
+        """Look at one dot, or at five."""
         source = self._ready()
         if source is None:
             return
         profile, distance = self.form.profile, self.form.display.distance_mm
-        run = DriftRun(source, profile=profile, distance_mm=distance, reason="asked for")
+        run = DriftRun(source, points=points, profile=profile, distance_mm=distance, reason="asked for")
         stage = DriftStage(self.services, source, run, self.drift_log)
         stage.wants_calibration.connect(lambda: QTimer.singleShot(0, self, self.calibrate))
         self._open_stage(stage, lambda: None)
+
+    def undo_drift(self) -> None:
+        """Take the newest drift correction back, for what follows."""
+        source = self._ready()
+        if source is not None and not source.is_closed and self.drift_log.active.kind != "none":
+            source.host.journal("drift_check", undo_correction(self.drift_log, time_ns=source.now_ns()))
+            self._show_calibration()
 
     def use_stored(self) -> None:
         """Put the stored calibration in force again, beside the window: the tracker may take its time."""
@@ -236,6 +246,7 @@ class TrackerScreen(Screen):
     def _on_annotator_changed(self) -> None:
         """A calibration belongs to the eyes it was made with."""
         self.record = None
+        self.drift_log = DriftLog()
         self._announce()
         self._show_calibration()
 
@@ -252,6 +263,7 @@ class TrackerScreen(Screen):
                 serial=info.serial,
                 settings={"rate_hz": info.rate_hz, "address": info.address},
                 calibration=self.record,
+                drift=self.drift_log,
                 calibrated_ns=self.source.now_ns() if self.record is not None else 0,
                 verdict=validation.grade.value if validation is not None else "",
                 accuracy_deg=summary.accuracy_mean_deg if summary is not None else float("nan"),
@@ -293,6 +305,7 @@ class TrackerScreen(Screen):
         self.form.show_connection(words, is_enabled=not self._is_opening, is_first=source is None)
         self._stored = None
         calibration.offer_stored(None)
+        calibration.show_correction(drift_words(self.drift_log.active, self.form.display))
         if source is None:
             calibration.allow(calibrate=False, look=False)
             calibration.say(tr("Not connected"), tr("Choose a tracker and a screen, then connect."))
@@ -333,6 +346,8 @@ class TrackerScreen(Screen):
         self.calibration.wants_calibration.connect(self.calibrate)
         self.calibration.wants_validation.connect(self.validate)
         self.calibration.wants_drift_check.connect(self.check_drift)
+        self.calibration.wants_five_dots.connect(lambda: self.check_drift(FIVE_DOTS))
+        self.calibration.wants_undo_drift.connect(self.undo_drift)
         self.calibration.wants_stored.connect(self.use_stored)
         columns = QHBoxLayout()
         columns.setSpacing(16)

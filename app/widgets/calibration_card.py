@@ -22,6 +22,8 @@ class CalibrationCard(QFrame):
     wants_calibration = Signal()
     wants_validation = Signal()
     wants_drift_check = Signal()
+    wants_five_dots = Signal()
+    wants_undo_drift = Signal()
     wants_stored = Signal()
 
     def __init__(self, actions: ActionRegistry) -> None:
@@ -32,11 +34,17 @@ class CalibrationCard(QFrame):
         self.calibrate = button(tr("Calibrate"), self.wants_calibration.emit, role="primary", icon_name="target")
         self.validate = button(tr("Validate"), self.wants_validation.emit, icon_name="check")
         self.drift = button(tr("Drift check"), self.wants_drift_check.emit, icon_name="eye")
+        self.five_dots = button(tr("Five dots"), self.wants_five_dots.emit, icon_name="eye")
+        self.undo_drift = button(tr("Undo the correction"), self.wants_undo_drift.emit, role="quiet", icon_name="undo")
+        self._correction = label("")
+        set_state(self._correction, "warn")
         self.use_stored = button("", self.wants_stored.emit, icon_name="undo")
         for made, action_id in (
             (self.calibrate, "tracker.calibrate"),
             (self.validate, "tracker.validate"),
             (self.drift, "tracker.drift"),
+            (self.five_dots, "tracker.drift_five"),
+            (self.undo_drift, "tracker.undo_drift"),
         ):
             actions.decorate(made, action_id)
         inside = QVBoxLayout(self)
@@ -45,13 +53,15 @@ class CalibrationCard(QFrame):
         inside.addWidget(self._grade)
         inside.addWidget(self._detail)
         inside.addSpacing(4)
-        inside.addLayout(row(self.calibrate, self.validate, self.drift, self.use_stored, None))
+        inside.addLayout(row(self._correction, self.undo_drift, self.use_stored, None))
+        inside.addLayout(row(self.calibrate, self.validate, self.drift, self.five_dots, None))
         self.use_stored.hide()
+        self.show_correction("")
 
     @property
     def words(self) -> str:
         """What the card says."""
-        return f"{self._grade.text()}\n{self._detail.text()}"
+        return f"{self._grade.text()}\n{self._detail.text()}\n{self._correction.text()}".rstrip()
 
     def say(self, grade: str, detail: str, state: str = "") -> None:
         """Words of the page's own."""
@@ -64,6 +74,7 @@ class CalibrationCard(QFrame):
         self.calibrate.setEnabled(calibrate)
         self.validate.setEnabled(look)
         self.drift.setEnabled(look)
+        self.five_dots.setEnabled(look)
 
     def offer_stored(self, record: CalibrationRecord | None) -> None:
         """Offer a calibration of before, or none."""
@@ -71,6 +82,12 @@ class CalibrationCard(QFrame):
         if record is not None:
             age = age_words(datetime.now(timezone.utc) - made_at(record))
             self.use_stored.setText(tr("Use the one from {age} ago").format(age=age))
+
+    def show_correction(self, words: str) -> None:
+        """The drift correction in force, and how to take it back; nothing where there is none."""
+        self._correction.setText(words)
+        self._correction.setVisible(bool(words))
+        self.undo_drift.setVisible(bool(words))
 
     def show_record(self, record: CalibrationRecord) -> None:
         """The calibration in force, with its age."""

@@ -23,19 +23,22 @@ from app.recording_gate import RecordingGate, objections_to_recording
 from app.stage_phase import Phase
 from app.widgets.position_guide import PositionGuide
 from benchmarks.known_gaze import DISPLAY, PLANE, look_at
-from calibration.drift import DriftLog
+from calibration.drift import DriftLog, correction_for
 from calibration.engine_events import Ending, State
 from calibration.position import head_position
 from calibration.profiles import profile_of
 from domain.calibration import DriftVerdict
+from domain.errors import UserFacingError
 from domain.session import TrackerInfo
 from domain.study import Role
 from storage.calibration_file import CalibrationStore
 from storage.session_file import read_session
-from tests.app.stage_walk import look_and_answer, open_stage
+from tests.app.stage_walk import look_and_answer, open_stage, visible_texts
+from workflows.annotate_images import AnnotationSession
 from workflows.calibrate import CalibrationSession, calibrations_folder
 from workflows.calibration_target import HostTarget
 from workflows.drift_check import DriftRun, corrected_samples
+from workflows.quality_report import session_quality
 from workflows.sample_study import open_sample_study
 
 Wait = Callable[..., None]
@@ -217,6 +220,43 @@ def test_that_a_drifted_gaze_is_shifted_only_when_it_is_asked_for(
         stage.deleteLater()
 
 
+def test_that_five_dots_offer_an_affine_correction_which_the_page_shows_and_takes_back(
+    window: MainWindow, tracker_page: object, wait_until: Wait, picture: Callable[[str], Path]
+) -> None:
+    page = tracker_page
+    window.resize(1366, 768)
+    fast(page, offset_deg=[1.0, 0.0, 1.0, 0.0])
+    page.undo_drift()  # there is nothing to take back
+    assert not page.calibration.undo_drift.isVisible()
+    window.activateWindow()
+    page.setFocus()
+    QTest.keyClick(page, Qt.Key.Key_D, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+    stage = page.stage
+    assert isinstance(stage, DriftStage)
+    assert len(stage.run.run.points) == 5
+    wait_until(lambda: stage._is_shown, 40)
+    assert stage.check.verdict is DriftVerdict.OFFER
+    assert "five dots" in stage.words
+    picture("drift-five")
+    QTest.keyClick(stage, Qt.Key.Key_Return)
+    wait_until(lambda: page.stage is None)
+    correction = page.drift_log.active
+    assert correction.kind == "affine"
+    assert window.services.tracker.drift is page.drift_log, "what the page corrects holds in the recording"
+    assert "fitted to five dots" in page.calibration.words
+    assert page.calibration.undo_drift.isVisible()
+    picture("drift-in-force")
+    QTest.mouseClick(page.calibration.five_dots, Qt.MouseButton.LeftButton)
+    assert len(page.stage.run.run.points) == 5
+    QTest.keyClick(page.stage, Qt.Key.Key_Escape)
+    wait_until(lambda: page.stage is None and window.isActiveWindow())
+    QTest.keyClick(page, Qt.Key.Key_U, Qt.KeyboardModifier.ControlModifier)
+    assert page.drift_log.active.kind == "none"
+    assert [what for what, _ in page.drift_log.entries] == ["apply", "undo"]
+    assert "fitted" not in page.calibration.words
+    assert not page.calibration.undo_drift.isVisible()
+
+
 @pytest.mark.parametrize("size", [(640, 400), (1100, 560)])
 def test_that_the_position_guide_says_in_words_what_it_shows(
     qapp: object, size: tuple[int, int], tmp_path: Path
@@ -306,6 +346,42 @@ def test_that_a_real_tracker_without_calibration_does_not_record_by_accident(win
 def test_that_the_source_tells_a_lost_host_from_one_that_has_just_begun() -> None:
     with TrackerHost(TrackerSettings("simulated", display=DISPLAY)) as host:
         assert not HostTarget(host).is_lost()
+
+
+def test_that_a_correction_from_before_holds_in_the_recording_until_a_key_takes_it_back(
+    window: MainWindow, wait_until: Wait, tmp_path: Path
+) -> None:
+    study = open_sample_study(tmp_path / "study", n_frames=2)
+    log = DriftLog()
+    log.apply(correction_for([((0.5, 0.5), look_at((0.5, 0.5), offset_deg=(1.0, 0.0)))], PLANE))
+    window.services.tracker.drift = log
+    stage = open_stage(window, study, wait_until, role=Role.ADMIN)
+    assert stage.session.drift.active.kind == "none", "a tracker that was opened anew begins without a correction"
+    stage.session.drift.apply(log.active)
+    stage._go_to(Phase.CARD)
+    assert "shifted by 1.0°" in " ".join(visible_texts(stage))
+    QTest.keyClick(stage, Qt.Key.Key_U, Qt.KeyboardModifier.ControlModifier)
+    assert stage.session.drift.active.kind == "none"
+    assert "shifted" not in " ".join(visible_texts(stage))
+    QTest.keyClick(stage, Qt.Key.Key_T, Qt.KeyboardModifier.ShiftModifier)
+    front = window.services.drift_check.front
+    assert isinstance(front, DriftStage)
+    assert len(front.run.run.points) == 5
+    stage.leave()
+    wait_until(lambda: window.current_screen == "worklist" and not window.tasks.active, 60)
+    session = read_session(next((study.folder / "sessions").glob("*.h5")))
+    assert [note["reason"] for note in session.drift_checks] == ["correction undone"]
+    assert session_quality(session).drift_checks == (), "an undoing is not a check"
+
+    begun = AnnotationSession(study, "anna", TrackerSettings("simulated", display=DISPLAY), drift=log)
+    begun.open()
+    begun.undo_drift()
+    with pytest.raises(UserFacingError, match="No drift correction"):
+        begun.undo_drift()
+    begun.close()
+    notes = read_session(begun.recording.session_path).drift_checks
+    assert [note["correction"]["kind"] for note in notes] == ["translation", "none"]
+    assert notes[1]["history"][-1] == {"what": "undo", "version": 1}
 
 
 @pytest.mark.slow
