@@ -21,6 +21,7 @@ from app.entry import application, main_window
 from app.main_window import MainWindow
 from app.screens.annotate import AnnotateScreen
 from app.screens.labels import LabelsScreen
+from app.screens.worklist import WorklistScreen
 from app.stage_phase import Phase
 from domain.errors import UserFacingError
 from domain.events import CancelToken, OnProgress, Progress, no_progress
@@ -117,6 +118,7 @@ class _Guide:
     ) -> None:
         self.wait(lambda: self.window.current_screen == "worklist")
         QTest.qWait(600)
+        self.wait(lambda: self.is_filled("worklist"))
         self.picture(self.window, "worklist")
         self.window.services.drift_check = None  # it waits in real time, which stands still here
         self.window.services.set_tracker(TrackerChoice(settings={"speed": 0.0, "seed": seed}))
@@ -132,11 +134,16 @@ class _Guide:
         self.wait(lambda: not any(task.text for task in self.window.tasks.active))
         for name in ("worklist", "correct", "labels", "train"):
             self.window.navigate(name)
-            screen = self.window.screen_widget(name)
-            if isinstance(screen, LabelsScreen):
-                self.wait(partial(getattr, screen, "has_maps"))
             QTest.qWait(500)
+            self.wait(partial(self.is_filled, name))
             self.picture(self.window, f"{name}_after")
+
+    def is_filled(self, name: str) -> bool:
+        """Whether what a page loads beside the window is on it."""
+        screen = self.window.screen_widget(name)
+        if isinstance(screen, WorklistScreen):
+            return screen.has_thumbnails
+        return screen.has_maps if isinstance(screen, LabelsScreen) else True
 
     def annotate(
         self,

@@ -14,8 +14,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
     QHBoxLayout,
-    QListWidget,
-    QListWidgetItem,
     QScrollArea,
     QSlider,
     QVBoxLayout,
@@ -30,6 +28,7 @@ from app.texts import tr
 from app.widgets.image_canvas import ImageCanvas
 from app.widgets.layers import Layer, OutlineLayer, PictureLayer, PointsLayer, ScanpathLayer
 from app.widgets.plain import EmptyState, button, label, line, row
+from app.widgets.trial_list import TrialList
 from app.widgets.viewer import PeekFilter, bind_view_actions
 from domain.labels import LabelMaps, LabelParameters
 from domain.study import Role
@@ -69,8 +68,7 @@ class LabelsScreen(Screen):
         self._renew.setSingleShot(True)
         self._renew.setInterval(_RENEW_AFTER_MS)
         self._renew.timeout.connect(self._make_maps)
-        self._list = QListWidget()
-        self._list.setFixedWidth(210)
+        self._list = TrialList()
         self._list.currentRowChanged.connect(self._open)
         self._empty = EmptyState(
             "path", tr("Nobody has looked at an image yet."), tr("Annotate"), lambda: services.navigate("annotate")
@@ -100,13 +98,7 @@ class LabelsScreen(Screen):
         is_masked = self.services.role is Role.ANNOTATOR
         if is_masked:
             self._trials = [trial for trial in self._trials if trial.annotator == self.services.annotator]
-        self._list.blockSignals(True)
-        self._list.clear()
-        for number, trial in enumerate(self._trials, start=1):
-            name = tr("Image {n}").format(n=number) if is_masked else trial.image_id
-            item = QListWidgetItem(f"{name}\n{trial.annotator} · {tr('{n} fixations').format(n=len(trial.fixations))}")
-            self._list.addItem(item)
-        self._list.blockSignals(False)
+        self._list.show_trials(self._trials, is_masked=is_masked)
         self._body.setVisible(bool(self._trials))
         self._empty.setVisible(not self._trials)
         wanted = arguments.get("image_id")

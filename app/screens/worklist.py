@@ -73,6 +73,11 @@ class WorklistScreen(Screen):
         """The target whose status is shown."""
         return self._targets.currentText()
 
+    @property
+    def has_thumbnails(self) -> bool:
+        """Whether the pictures of all rows that were painted are there."""
+        return self._thumbnails.is_idle
+
     def on_shown(self, **arguments: object) -> None:
         self.refresh()
         self._view_in_use().setFocus()

@@ -28,6 +28,7 @@ class ThumbnailSource(QObject):
         self._load = load
         self._kept: OrderedDict[str, QPixmap] = OrderedDict()
         self._waiting: list[str] = []
+        self._n_on_the_way = 0
         self._condition = threading.Condition()
         self._is_closed = False
         self._thread = threading.Thread(target=self._work, name="thumbnails", daemon=True)
@@ -48,6 +49,12 @@ class ThumbnailSource(QObject):
             self._condition.notify()
         return None
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether every picture that was asked for is here."""
+        with self._condition:
+            return not self._waiting and not self._n_on_the_way
+
     def close(self) -> None:
         """Stop the thread."""
         with self._condition:
@@ -63,6 +70,7 @@ class ThumbnailSource(QObject):
                 if self._is_closed:
                     return
                 image_id = self._waiting.pop()
+                self._n_on_the_way += 1
             try:
                 picture: NDArray[np.uint8] | None = self._load(image_id)
             except Exception:  # noqa: BLE001 - a thread's edge: one bad image leaves a blank, the others come
@@ -72,6 +80,8 @@ class ThumbnailSource(QObject):
                 self._loaded.emit(image_id, picture)
 
     def _on_loaded(self, image_id: str, picture: NDArray[np.uint8] | None) -> None:
+        with self._condition:
+            self._n_on_the_way -= 1
         self._kept[image_id] = pixmap_of(picture) if picture is not None else QPixmap()
         while len(self._kept) > _KEPT:
             self._kept.popitem(last=False)

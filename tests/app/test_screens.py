@@ -15,7 +15,9 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, 
 from app.action_table import ACTIONS
 from app.screen import screens
 from app.texts import JsonTranslator
+from app.widgets.trial_list import TrialList
 from domain.study import Role
+from domain.trial import TrialRecord
 from workflows.sample_study import open_sample_study
 
 NO_KEY_OF_THEIR_OWN = {"study", "agreement"}
@@ -144,3 +146,24 @@ def test_that_an_annotator_sees_only_what_an_annotator_needs(window, tmp_path: P
     shown = {name for name, made in window._rail_buttons.items() if made.isVisible()}
     assert {"export", "train", "study"} <= hidden
     assert not shown & hidden
+
+
+@pytest.mark.window
+def test_that_long_image_names_are_shortened_in_the_list_of_trials_and_whole_in_its_tooltip(qapp):
+    name = "colonoscopy-of-a-very-patient-person-with-a-very-long-name-0042"
+    shown = TrialList()
+    shown.show_trials([TrialRecord("t1", name, "an-annotator-whose-name-does-not-fit", "polyp")], is_masked=False)
+    shown.show()
+    QTest.qWait(20)
+    item = shown.item(0)
+    first, second = item.text().splitlines()
+    assert "…" in first
+    assert first.endswith("0042")
+    assert second.endswith("0 fixations")
+    assert name in item.toolTip()
+    assert shown.visualItemRect(item).width() <= shown.viewport().width()
+    assert max(shown.fontMetrics().horizontalAdvance(line) for line in (first, second)) <= shown.viewport().width()
+    shown.show_trials([TrialRecord("t1", name, "anna", "polyp")], is_masked=True)
+    assert name not in shown.item(0).toolTip()
+    shown.close()
+    shown.deleteLater()
