@@ -57,7 +57,7 @@ def try_out(program: Path) -> list[str]:
         doctor = run("doctor", "--json")
         if '"Qt"' not in doctor:
             problems.append("doctor found no Qt")
-        run("demo", "--images", "4", "--steps", "2", "--into", str(Path(home) / "demo"))
+        run("demo", "--images", "8", "--steps", "2", "--into", str(Path(home) / "demo"))
     return problems
 
 
