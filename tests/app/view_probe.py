@@ -62,12 +62,13 @@ def main() -> None:
         canvas = ImageCanvas(margin=0.0)
         canvas.setWindowFlag(canvas.windowFlags().FramelessWindowHint, True)
         canvas.setScreen(screen)
-        width, height = int(area.width() * 0.7), int(area.height() * 0.7)
+        width, height = (4 * int(length * 0.7 / 4) for length in (area.width(), area.height()))
         canvas.setGeometry(QRect(area.x() + 20, area.y() + 20, width, height))
         canvas.show()
         QTest.qWait(250)
         for _ in range(N_VIEWS):
-            x, y = random.integers(0, area.width() - width), random.integers(0, area.height() - height)
+            # Places and sizes of whole physical pixels at every scale: off-screen nobody says how Qt rounds others.
+            x, y = (4 * int(random.integers(0, free // 4)) for free in (area.width() - width, area.height() - height))
             canvas.move(area.x() + int(x), area.y() + int(y))
             column, row = (int(random.integers(20, n - 20)) for n in SIZE)
             values = np.zeros((1, SIZE[1], SIZE[0]), np.uint8)

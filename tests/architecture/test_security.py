@@ -35,6 +35,9 @@ def dotted(node: ast.expr) -> str:
 
 
 def violations(text: str) -> Iterator[str]:
+    # The error that a refused pickle raises has to be caught by its name.
+    used = set(re.findall(r"\bpickle\.(\w+)", text))
+    forbidden = FORBIDDEN_IMPORTS - ({"pickle"} if used and used <= {"UnpicklingError"} else set())
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             names = [alias.name.split(".")[0] for alias in node.names]
@@ -42,9 +45,6 @@ def violations(text: str) -> Iterator[str]:
             names = [(node.module or "").split(".")[0]]
         else:
             names = []
-        # The error that a refused pickle raises has to be caught by its name.
-        used = set(re.findall(r"\bpickle\.(\w+)", text))
-        forbidden = FORBIDDEN_IMPORTS - ({"pickle"} if used and used <= {"UnpicklingError"} else set())
         yield from (f"line {node.lineno}: import {name}" for name in names if name in forbidden)
         if not isinstance(node, ast.Call):
             continue

@@ -204,14 +204,17 @@ def _lsl(_folder: Path, _monkeypatch: pytest.MonkeyPatch) -> Stand:
     stop = threading.Event()
 
     def send() -> None:
+        # Stamps are exact whatever the machine does meanwhile: the test looks at them, not at the sender's pace.
+        stamp = pylsl.local_clock()
         while not stop.wait(0.01):
+            stamp += 0.01
             values = [0.0] * len(CHANNELS)
             for number, (label, _, _) in enumerate(CHANNELS):
                 if label.endswith("_norm"):
                     values[number] = at[0] if "_x_" in label else at[1]
                 elif label.endswith("_valid"):
                     values[number] = float(at[0] >= 0)
-            outlet.push_sample(values)
+            outlet.push_sample(values, stamp)
 
     thread = threading.Thread(target=send)
     thread.start()

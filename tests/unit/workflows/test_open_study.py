@@ -7,9 +7,17 @@ from pathlib import Path
 from acquisition.tracker import TrackerSettings
 from domain.study import TrialStatus
 from domain.view import ImageView
+from storage.journal import read_journal
 from workflows.annotate_images import AnnotationSession
 from workflows.open_study import glance_at, open_study
 from workflows.sample_study import open_sample_study
+
+
+def wait_for_markers(journal: Path, n_markers: int) -> None:
+    deadline = time.monotonic() + 60.0
+    while sum(event.kind == "marker" for event in read_journal(journal).events) < n_markers:
+        assert time.monotonic() < deadline, "the host wrote nothing for a minute"
+        time.sleep(0.02)
 
 
 def test_that_trials_of_a_cut_off_session_are_in_the_catalog_after_the_next_opening(tmp_path: Path):
@@ -22,6 +30,8 @@ def test_that_trials_of_a_cut_off_session_are_in_the_catalog_after_the_next_open
         session.begin(image.image_id, "polyp", view)
         session.recording.advance(3.0)
         session.end()
+    # The host writes every 20 ms, later on a busy machine; what this test is about begins after that.
+    wait_for_markers(session.recording.journal_path, 4)
     os.kill(session.recording.host.pid, 9)
     time.sleep(0.3)
     session.recording.host.close()
