@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from training.config import TrainConfig
-from training.device import Place, pick_place
+from training.device import Place, memory_in_use, pick_place
 from training.losses import multi_level_loss
 from training.multi_level import MultiLevelNet
 from training.prediction_of_cost import Estimate
@@ -36,6 +36,8 @@ def estimate(config: TrainConfig, n_images: int) -> Estimate:
         UserFacingError: the device that was asked for is not there.
     """
     place = pick_place(config)
+    # On the CPU the program and torch count as well: so they do in what a run says while it goes on.
+    program = memory_in_use(place.device) if place.device.type == "cpu" else 0
     flops, saved, weights = _one_image(config)
     if place.device.type != "cpu" or flops * config.batch < _STEP_FLOPS:
         step = _step_seconds(place, config)
@@ -44,7 +46,7 @@ def estimate(config: TrainConfig, n_images: int) -> Estimate:
     width = 2 if place.autocast is not None else 4
     copies = 4 + (1 if config.ema_decay else 0)  # weights, gradients, one or two moments, the averaged net
     cache = n_images * config.size_px**2 * (config.in_channels + 2 * config.n_levels)
-    memory = int(weights * 4 * copies + saved * width / 4 * config.batch + cache)
+    memory = int(weights * 4 * copies + saved * width / 4 * config.batch + cache) + program
     return Estimate(
         device=place.name,
         precision=place.precision,

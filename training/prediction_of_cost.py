@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from domain.errors import UserFacingError
+from domain.events import CancelToken
 from training.config import TrainConfig
+from training.own_process import answer_of
 
 
 @dataclass(frozen=True)
@@ -31,7 +28,8 @@ class Estimate:
         minutes = self.seconds / 60
         took = f"about {self.seconds:.0f} s" if minutes < 2 else f"about {minutes:.0f} min"
         took = took if minutes < 180 else f"about {minutes / 60:.0f} h"
-        memory = f"{self.memory_bytes / 1e9:.1f} GB"
+        is_large = self.memory_bytes >= 1e9
+        memory = f"{self.memory_bytes / 1e9:.1f} GB" if is_large else f"{self.memory_bytes / 1e6:.0f} MB"
         short = "" if self.fits else "; more than is free: it will work in smaller pieces, slower"
         return f"{self.device}, {self.precision}: {took}, {memory}{short}"
 
@@ -45,30 +43,22 @@ class Estimate:
         return asdict(self)
 
 
-def predicted_cost(config: TrainConfig, n_images: int, *, timeout_s: float = 120.0) -> Estimate:
+def predicted_cost(
+    config: TrainConfig, n_images: int, *, timeout_s: float = 120.0, cancel: CancelToken | None = None
+) -> Estimate:
     """What a run on n images takes; the question takes some seconds, so ask it off the GUI's thread.
 
     Raises:
         UserFacingError: it cannot be told; the hint says why.
+        Cancelled: stopped by the user.
     """
-    root = str(Path(__file__).resolve().parent.parent)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
+    refusal = "The cost of the run cannot be predicted."
+    question = {"config": config.as_json(), "n_images": n_images}
+    answer = answer_of("training.estimate", question, refusal=refusal, timeout_s=timeout_s, cancel=cancel)
     try:
-        answer = subprocess.run(
-            [sys.executable, "-m", "training.estimate"],
-            input=json.dumps({"config": config.as_json(), "n_images": n_images}).encode(),
-            capture_output=True,
-            timeout=timeout_s,
-            check=True,
-            env=environment,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
-        return Estimate(**json.loads(answer.stdout))
-    except subprocess.CalledProcessError as error:
-        last = error.stderr.decode(errors="replace").strip().splitlines()
-        raise UserFacingError("The cost of the run cannot be predicted.", last[-1] if last else "") from error
-    except (subprocess.TimeoutExpired, ValueError, TypeError) as error:
-        raise UserFacingError("The cost of the run cannot be predicted.", str(error)) from error
+        return Estimate(**answer)
+    except TypeError as error:
+        raise UserFacingError(refusal, str(error)) from error
 
 
 def suggested_preset(n_images: int, *, has_gpu: bool) -> str:

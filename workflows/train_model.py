@@ -36,6 +36,14 @@ class RunSummary:
     has_model: bool
 
 
+@dataclass(frozen=True)
+class RunCurves:
+    """How a run went. steps: the rows of its metrics, each with "step"; dice: (split, step, Dice)."""
+
+    steps: list[dict[str, float]]
+    dice: list[tuple[str, int, float]]
+
+
 def start_training(
     study: Study,
     *,
@@ -145,6 +153,17 @@ def runs_in(folder: Path) -> list[RunSummary]:
         except BadFileError:
             continue
     return summaries
+
+
+def curves_of(folder: Path) -> RunCurves:
+    """Loss and Dice of a run so far; a run that was resumed gives each step once."""
+    paths = RunFolder(folder)
+    dice = {
+        (str(event.get("split", "val")), int(event["step"])): float(event["dice"])
+        for event in _events(paths)
+        if event.get("event") == "evaluation" and isinstance(event.get("dice"), (int, float))
+    }
+    return RunCurves(paths.rows(), [(split, step, value) for (split, step), value in sorted(dice.items())])
 
 
 def _summary(paths: RunFolder) -> RunSummary:

@@ -2,38 +2,43 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QComboBox,
     QFrame,
     QGridLayout,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
+    QLineEdit,
     QMessageBox,
     QProgressBar,
-    QTableWidget,
-    QTableWidgetItem,
     QVBoxLayout,
 )
 
 from app.context import Services
+from app.cost_question import CostQuestion
+from app.model_choice import ModelChoice
 from app.screen import Screen, screens
 from app.texts import tr
 from app.widgets.plain import button, card, label, page, row, set_state
+from app.widgets.run_history import RunHistory
 from domain.study import Role
 from training.messages import Event, RunState
 from training.supervisor import TrainingRun
-from workflows.train_model import runs_of, start_training
+from workflows.model_shelf import active_model, previous_model
+from workflows.train_model import RunSummary, curves_of, runs_of, start_training, training_config
 from workflows.view_trial import trials_with_gaze
 
 POLL_MS = 150
 CLOSE_AFTER_S = 10.0
+_LEFT_WIDTH = 430
 PRESETS = {
     "tiny": "Quick try: minutes, on any computer",
     "best": "Best result: for a GPU",
@@ -56,8 +61,12 @@ class TrainScreen(Screen):
         from app.widgets.curve_plot import CurvePlot  # here, since pyqtgraph would slow the start of the application
 
         self.run: TrainingRun | None = None
+        self.changes: dict[str, Any] = {}
+        """Settings that differ from the preset's; the command line names them."""
         self._is_paused = False
         self._is_stopping = False
+        self._is_busy = False
+        self._n_labelled = 0
         self._previews: list[str] = []
         column, _head = page(
             self, tr("Train"), tr("A model learns from the labels of this study. Everything stays on this computer.")
@@ -67,7 +76,11 @@ class TrainScreen(Screen):
         left = QVBoxLayout()
         left.setSpacing(14)
         left.addWidget(self._start_card())
-        left.addWidget(self._history_card(), 1)
+        self.history = RunHistory()
+        self.history.setFixedWidth(_LEFT_WIDTH)
+        self.history.chosen.connect(self._show_run)
+        self.history.wants_resume.connect(self._resume)
+        left.addWidget(self.history, 1)
         right = QVBoxLayout()
         right.setSpacing(14)
         self.loss_plot = CurvePlot(tr("step"), tr("loss"))
@@ -82,13 +95,32 @@ class TrainScreen(Screen):
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self._poll)
+        self._cost_question = CostQuestion(services, self)
+        self._cost_question.answered.connect(self._cost.setText)
+        self.choice = ModelChoice(services, self)
+        self.choice.said.connect(self._say)
+        self.choice.busy.connect(self._set_busy)
+        self.choice.changed.connect(self._show_history)
+        self.history.wants_use.connect(self.choice.offer)
+        self.history.wants_back.connect(self.choice.go_back)
 
     def on_shown(self, **arguments: object) -> None:
         self._show_data()
         self._show_history()
+        if self.run is None:
+            self._ask_cost()
+
+    def on_hidden(self) -> None:
+        self._cost_question.stop()
+
+    @property
+    def cost_words(self) -> str:
+        """What the run is predicted to take."""
+        return self._cost.text()
 
     def close_screen(self) -> None:
         self._timer.stop()
+        self._cost_question.stop()
         if self.run is not None and self.run.is_alive:
             self.run.stop()  # a stopped run has its checkpoint and can be resumed
             try:
@@ -100,7 +132,7 @@ class TrainScreen(Screen):
 
     def _start_card(self) -> QFrame:
         frame, column = card(spacing=10)
-        frame.setFixedWidth(430)
+        frame.setFixedWidth(_LEFT_WIDTH)
         column.addWidget(label(tr("New run"), "heading"))
         self._data_words = label("", "muted", wraps=True)
         column.addWidget(self._data_words)
@@ -108,7 +140,10 @@ class TrainScreen(Screen):
         for name, words in PRESETS.items():
             self._preset.addItem(tr(words), name)
         self._preset.setAccessibleName(tr("Kind of training"))
+        self._preset.currentIndexChanged.connect(lambda _index: self._ask_cost())
         column.addWidget(self._preset)
+        self._cost = label("", "muted", wraps=True)
+        column.addWidget(self._cost)
         self.start_button = button(tr("Train"), self.start, role="primary", icon_name="play")
         self._pause_button = button(tr("Pause"), self.pause, icon_name="pause")
         self._stop_button = button(tr("Stop"), self._ask_to_stop, icon_name="stop")
@@ -131,25 +166,12 @@ class TrainScreen(Screen):
         column.addLayout(facts)
         self._note = label("", "small", wraps=True)
         self._note.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._note.hide()
         column.addWidget(self._note)
-        return frame
-
-    def _history_card(self) -> QFrame:
-        frame, column = card(spacing=8)
-        frame.setFixedWidth(430)
-        column.addWidget(label(tr("Runs"), "heading"))
-        self._history = QTableWidget(0, 4)
-        self._history.setHorizontalHeaderLabels([tr("Run"), tr("State"), tr("Steps"), "Dice"])
-        self._history.verticalHeader().setVisible(False)
-        self._history.setShowGrid(False)
-        self._history.setTabKeyNavigation(False)
-        self._history.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self._history.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        header = self._history.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        header.setHighlightSections(False)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        column.addWidget(self._history)
+        self.command_line = QLineEdit()
+        self.command_line.setReadOnly(True)
+        self.command_line.setAccessibleName(tr("The same from the command line"))
+        column.addLayout(row(label(tr("Command line"), "small"), self.command_line))
         return frame
 
     def _preview_row(self) -> QHBoxLayout:
@@ -170,14 +192,16 @@ class TrainScreen(Screen):
     def start(self) -> None:
         """Freeze the study and train on it."""
         study, preset_name = self.services.open_study, str(self._preset.currentData())
-        self.start_button.setEnabled(False)
+        self._cost_question.stop()
+        self._set_busy(True)
         self._say(tr("Taking a snapshot of the study…"), "")
-        self._note.setText("")
-        self.loss_plot.clear_curves()
-        self.dice_plot.clear_curves()
+        self._remark("")
+        self._clear_curves()
         self.services.tasks.start(
             tr("Preparing the training"),
-            lambda report, cancel: start_training(study, preset_name=preset_name, on_progress=report, cancel=cancel),
+            lambda report, cancel: start_training(
+                study, preset_name=preset_name, changes=self.changes, on_progress=report, cancel=cancel
+            ),
             on_done=self._on_started,
             on_failed=self._on_refused,
         )
@@ -214,13 +238,14 @@ class TrainScreen(Screen):
 
     def _on_started(self, run: TrainingRun) -> None:
         self.run = run
-        self._is_paused = self._is_stopping = False
-        self._note.setText(tr("The same from the command line: {line}").format(line=run.command_line))
+        self._is_paused = self._is_stopping = self._is_busy = False
+        self._show_command(run.command_line)
         self._timer.start()
         self._show_buttons()
         self._show_history()
 
     def _on_refused(self, error: BaseException) -> None:
+        self._is_busy = False
         self._say(tr("This study cannot be trained yet."), "warn")
         self._show_buttons()
         self.services.show_error(error)
@@ -230,15 +255,16 @@ class TrainScreen(Screen):
             return
         for event in self.run.poll():
             self._take(event)
-        self.loss_plot.refresh()
-        self.dice_plot.refresh()
+        self._refresh_curves()
         if not self.run.is_alive:
             for event in self.run.poll():
                 self._take(event)
             self._timer.stop()
             self.run = None
+            self._facts["eta"].setText("–")
             self._show_buttons()
             self._show_history()
+            self._show_sightline_command()
 
     def _take(self, event: Event) -> None:
         handler = getattr(self, f"_on_{event.get('event')}", None)
@@ -257,24 +283,28 @@ class TrainScreen(Screen):
         self._bar.setValue(int(event.get("done") or 0))
 
     def _on_estimate(self, event: Event) -> None:
-        self._note.setText(str(event.get("text", "")))
+        self._cost.setText(str(event.get("text", "")))
 
     def _on_finding(self, event: Event) -> None:
-        self._note.setText(f"{event.get('message', '')} {event.get('hint', '')}".strip())
+        self._remark(f"{event.get('message', '')} {event.get('hint', '')}".strip())
 
     def _on_step(self, event: Event) -> None:
         step, total = int(event["step"]), int(event["total"])
         self._bar.setRange(0, total)
         self._bar.setValue(step)
         self._say(tr("Training: step {step} of {total}").format(step=step, total=total), "")
-        self.loss_plot.add(tr("loss"), step, _number(event, "loss"))
-        for name, value in event.items():
-            if name.startswith("level_") and isinstance(value, (int, float)):
-                self.loss_plot.add(tr("level {n}").format(n=name.removeprefix("level_")), step, float(value))
+        self._add_step(event)
         self._facts["speed"].setText(tr("{n:.1f} it/s").format(n=_number(event, "it_per_s")))
         self._facts["eta"].setText(_duration(_number(event, "eta_s")))
         memory = _number(event, "memory_bytes")
         self._facts["memory"].setText(f"{memory / 1e9:.1f} GB" if memory > 0 else "–")
+
+    def _add_step(self, event: Mapping[str, Any]) -> None:
+        step = int(event["step"])
+        self.loss_plot.add(tr("loss"), step, _number(event, "loss"))
+        for name, value in event.items():
+            if name.startswith("level_") and isinstance(value, (int, float)):
+                self.loss_plot.add(tr("level {n}").format(n=name.removeprefix("level_")), step, float(value))
 
     def _on_evaluation(self, event: Event) -> None:
         step, dice = int(event["step"]), _number(event, "dice")
@@ -282,16 +312,21 @@ class TrainScreen(Screen):
         self._facts["dice"].setText(f"{dice:.3f}")
 
     def _on_preview(self, event: Event) -> None:
-        folder = self.run.folder.folder if self.run is not None else Path()
-        for holder, name in zip(self._preview_labels, list(event.get("files") or [])[:4], strict=False):
-            picture = QPixmap(str(folder / str(name)))
+        if self.run is not None:
+            self._show_pictures(self.run.folder.folder, [str(name) for name in event.get("files") or []])
+
+    def _show_pictures(self, folder: Path, names: list[str]) -> None:
+        for holder in self._preview_labels:
+            holder.hide()
+        for holder, name in zip(self._preview_labels, names, strict=False):
+            picture = QPixmap(str(folder / name))
             if not picture.isNull():
-                holder.show()
                 holder.setPixmap(picture.scaledToHeight(130, Qt.TransformationMode.SmoothTransformation))
+                holder.show()
 
     def _on_failed(self, event: Event) -> None:
         self._say(tr("Failed: {reason}").format(reason=event.get("reason", "")), "bad")
-        self._note.setText(str(event.get("hint", "")))
+        self._remark(str(event.get("hint", "")))
 
     def _on_done(self, event: Event) -> None:
         self._bar.setRange(0, 1)
@@ -301,7 +336,70 @@ class TrainScreen(Screen):
     def _on_stopped(self, event: Event) -> None:
         self._say(tr("Stopped at step {step}; it can be resumed.").format(step=event.get("step", 0)), "warn")
 
+    # what it will cost, and how to do it without this window
+
+    def _ask_cost(self) -> None:
+        study, name = self.services.open_study, str(self._preset.currentData())
+        self._show_sightline_command()
+        self._cost_question.ask(lambda: training_config(study, name, self.changes), self._n_labelled)
+
+    def _show_sightline_command(self) -> None:
+        folder = str(self.services.open_study.folder)
+        words = ["sightline", "train", folder, "--preset", str(self._preset.currentData())]
+        for name, value in self.changes.items():
+            words += ["--set", f"{name}={json.dumps(value)}"]
+        self._show_command(subprocess.list2cmdline(words))
+
+    def _show_command(self, words: str) -> None:
+        self.command_line.setText(words)
+        self.command_line.setCursorPosition(0)
+        self.command_line.setToolTip(words)
+
+    # earlier runs and their models
+
+    def _show_run(self, run: RunSummary) -> None:
+        """The curves of a run of before."""
+        if self.run is not None or self._is_busy:
+            return
+        self._clear_curves()
+        curves = curves_of(run.folder)
+        for row_of_step in curves.steps:
+            self._add_step(row_of_step)
+        for split, step, dice in curves.dice:
+            self.dice_plot.add(split, step, dice)
+        self._show_pictures(run.folder, [f"previews/{number}.png" for number in range(4)])
+        self._refresh_curves()
+
+    def _resume(self, run: RunSummary) -> None:
+        """Go on from the newest checkpoint."""
+        self._show_run(run)
+        self._cost_question.stop()
+        self._set_busy(True)
+        self._say(tr("Resuming {name}…").format(name=run.name), "")
+        self.services.tasks.start(
+            tr("Resuming the training"),
+            lambda _report, _cancel: TrainingRun.start_again(run.folder),
+            on_done=self._on_started,
+            on_failed=self._on_refused,
+        )
+
     # inside
+
+    def _remark(self, words: str) -> None:
+        self._note.setText(words)
+        self._note.setVisible(bool(words))
+
+    def _set_busy(self, is_busy: bool) -> None:
+        self._is_busy = is_busy
+        self._show_buttons()
+
+    def _clear_curves(self) -> None:
+        self.loss_plot.clear_curves()
+        self.dice_plot.clear_curves()
+
+    def _refresh_curves(self) -> None:
+        self.loss_plot.refresh()
+        self.dice_plot.refresh()
 
     def _say(self, words: str, state: str) -> None:
         self._state.setText(words)
@@ -309,7 +407,7 @@ class TrainScreen(Screen):
 
     def _show_data(self) -> None:
         study = self.services.open_study
-        n_labelled = len({trial.image_id for trial in trials_with_gaze(study)})
+        n_labelled = self._n_labelled = len({trial.image_id for trial in trials_with_gaze(study)})
         n_images = len(study.images())
         words = tr("{n} of {total} images have gaze labels.").format(n=n_labelled, total=n_images)
         if study.settings.is_simulated:
@@ -319,22 +417,21 @@ class TrainScreen(Screen):
 
     def _show_buttons(self) -> None:
         is_running = self.run is not None and self.run.is_alive
-        self.start_button.setEnabled(not is_running)
-        self._preset.setEnabled(not is_running)
+        self.start_button.setEnabled(not is_running and not self._is_busy)
+        self._preset.setEnabled(not is_running and not self._is_busy)
+        self.history.allow(is_busy=is_running or self._is_busy)
         self._pause_button.setEnabled(is_running)
         self._pause_button.setText(tr("Go on") if self._is_paused else tr("Pause"))
         self._stop_button.setEnabled(is_running and not self._is_stopping)
 
     def _show_history(self) -> None:
-        runs = runs_of(self.services.open_study)
-        self._history.setRowCount(len(runs))
-        for line, run in enumerate(runs):
-            dice = f"{run.dice:.3f}" if run.dice is not None else "–"
-            for place, text in enumerate((run.name, tr(run.state.value), f"{run.step} / {run.total}", dice)):
-                self._history.setItem(line, place, QTableWidgetItem(text))
+        study = self.services.open_study
+        active, previous = active_model(study), previous_model(study)
+        self.history.show_models(active.stem if active else "", previous.stem if previous else "")
+        self.history.show_runs(runs_of(study))
 
 
-def _number(event: dict[str, Any], name: str) -> float:
+def _number(event: Mapping[str, Any], name: str) -> float:
     value = event.get(name)
     return float(value) if isinstance(value, (int, float)) else float("nan")
 
