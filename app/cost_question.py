@@ -35,7 +35,7 @@ class CostQuestion(QObject):
         """Predict for a run on so many images; what was asked before does not count any more."""
         self.stop()
         self._make_config, self._n_images = make_config, n_images
-        self.answered.emit(tr("Asking what it will take…") if n_images else "")
+        self.answered.emit("")
         if n_images:
             self._timer.start()
 
@@ -49,6 +49,7 @@ class CostQuestion(QObject):
         if self._make_config is None:
             return
         config, n_images = self._make_config(), self._n_images
+        self.answered.emit(tr("Asking what it will take…"))
         self._task = self._services.tasks.start(
             "",
             lambda _report, cancel: predicted_cost(config, n_images, cancel=cancel),

@@ -21,6 +21,7 @@ The end of the worker's stdin means that the application is gone: the worker wri
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
@@ -60,3 +61,9 @@ def decoded(line: bytes) -> Event | None:
     except ValueError:
         return None
     return value if isinstance(value, dict) else None
+
+
+def number_of(event: Mapping[str, Any], name: str) -> float:
+    """A value of an event that should be a number; not a number where it is none."""
+    value = event.get(name)
+    return float(value) if isinstance(value, (int, float)) else float("nan")

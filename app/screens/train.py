@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, ClassVar
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
@@ -30,10 +27,10 @@ from app.texts import tr
 from app.widgets.plain import button, card, label, page, row, set_state
 from app.widgets.run_history import RunHistory
 from domain.study import Role
-from training.messages import Event, RunState
+from training.messages import Event, RunState, number_of
 from training.supervisor import TrainingRun
 from workflows.model_shelf import active_model, previous_model
-from workflows.train_model import RunSummary, curves_of, runs_of, start_training, training_config
+from workflows.train_model import RunSummary, runs_of, start_training, training_config
 from workflows.view_trial import trials_with_gaze
 
 POLL_MS = 150
@@ -58,7 +55,7 @@ class TrainScreen(Screen):
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
-        from app.widgets.curve_plot import CurvePlot  # here, since pyqtgraph would slow the start of the application
+        from app.widgets.run_curves import RunCurves  # here, since pyqtgraph would slow the start of the application
 
         self.run: TrainingRun | None = None
         self.changes: dict[str, Any] = {}
@@ -67,7 +64,6 @@ class TrainScreen(Screen):
         self._is_stopping = False
         self._is_busy = False
         self._n_labelled = 0
-        self._previews: list[str] = []
         column, _head = page(
             self, tr("Train"), tr("A model learns from the labels of this study. Everything stays on this computer.")
         )
@@ -81,16 +77,9 @@ class TrainScreen(Screen):
         self.history.chosen.connect(self._show_run)
         self.history.wants_resume.connect(self._resume)
         left.addWidget(self.history, 1)
-        right = QVBoxLayout()
-        right.setSpacing(14)
-        self.loss_plot = CurvePlot(tr("step"), tr("loss"))
-        self.dice_plot = CurvePlot(tr("step"), "Dice")
-        self.dice_plot.setYRange(0, 1)
-        right.addWidget(self.loss_plot, 3)
-        right.addWidget(self.dice_plot, 2)
-        right.addLayout(self._preview_row())
+        self.curves = RunCurves()
         body.addLayout(left, 0)
-        body.addLayout(right, 1)
+        body.addWidget(self.curves, 1)
         column.addLayout(body, 1)
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
@@ -174,19 +163,6 @@ class TrainScreen(Screen):
         column.addLayout(row(label(tr("Command line"), "small"), self.command_line))
         return frame
 
-    def _preview_row(self) -> QHBoxLayout:
-        line = QHBoxLayout()
-        line.setSpacing(10)
-        self._preview_labels = []
-        for _ in range(4):
-            picture = QLabel()
-            picture.setFixedHeight(130)
-            picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
-            picture.hide()
-            line.addWidget(picture, 1)
-            self._preview_labels.append(picture)
-        return line
-
     # what the user does
 
     def start(self) -> None:
@@ -196,7 +172,7 @@ class TrainScreen(Screen):
         self._set_busy(True)
         self._say(tr("Taking a snapshot of the study…"), "")
         self._remark("")
-        self._clear_curves()
+        self.curves.clear()
         self.services.tasks.start(
             tr("Preparing the training"),
             lambda report, cancel: start_training(
@@ -255,7 +231,7 @@ class TrainScreen(Screen):
             return
         for event in self.run.poll():
             self._take(event)
-        self._refresh_curves()
+        self.curves.refresh()
         if not self.run.is_alive:
             for event in self.run.poll():
                 self._take(event)
@@ -293,36 +269,20 @@ class TrainScreen(Screen):
         self._bar.setRange(0, total)
         self._bar.setValue(step)
         self._say(tr("Training: step {step} of {total}").format(step=step, total=total), "")
-        self._add_step(event)
-        self._facts["speed"].setText(tr("{n:.1f} it/s").format(n=_number(event, "it_per_s")))
-        self._facts["eta"].setText(_duration(_number(event, "eta_s")))
-        memory = _number(event, "memory_bytes")
+        self.curves.add_step(event)
+        self._facts["speed"].setText(tr("{n:.1f} it/s").format(n=number_of(event, "it_per_s")))
+        self._facts["eta"].setText(_duration(number_of(event, "eta_s")))
+        memory = number_of(event, "memory_bytes")
         self._facts["memory"].setText(f"{memory / 1e9:.1f} GB" if memory > 0 else "–")
 
-    def _add_step(self, event: Mapping[str, Any]) -> None:
-        step = int(event["step"])
-        self.loss_plot.add(tr("loss"), step, _number(event, "loss"))
-        for name, value in event.items():
-            if name.startswith("level_") and isinstance(value, (int, float)):
-                self.loss_plot.add(tr("level {n}").format(n=name.removeprefix("level_")), step, float(value))
-
     def _on_evaluation(self, event: Event) -> None:
-        step, dice = int(event["step"]), _number(event, "dice")
-        self.dice_plot.add(str(event.get("split", "val")), step, dice)
+        step, dice = int(event["step"]), number_of(event, "dice")
+        self.curves.add_dice(str(event.get("split", "val")), step, dice)
         self._facts["dice"].setText(f"{dice:.3f}")
 
     def _on_preview(self, event: Event) -> None:
         if self.run is not None:
-            self._show_pictures(self.run.folder.folder, [str(name) for name in event.get("files") or []])
-
-    def _show_pictures(self, folder: Path, names: list[str]) -> None:
-        for holder in self._preview_labels:
-            holder.hide()
-        for holder, name in zip(self._preview_labels, names, strict=False):
-            picture = QPixmap(str(folder / name))
-            if not picture.isNull():
-                holder.setPixmap(picture.scaledToHeight(130, Qt.TransformationMode.SmoothTransformation))
-                holder.show()
+            self.curves.show_pictures(self.run.folder.folder, [str(name) for name in event.get("files") or []])
 
     def _on_failed(self, event: Event) -> None:
         self._say(tr("Failed: {reason}").format(reason=event.get("reason", "")), "bad")
@@ -361,14 +321,7 @@ class TrainScreen(Screen):
         """The curves of a run of before."""
         if self.run is not None or self._is_busy:
             return
-        self._clear_curves()
-        curves = curves_of(run.folder)
-        for row_of_step in curves.steps:
-            self._add_step(row_of_step)
-        for split, step, dice in curves.dice:
-            self.dice_plot.add(split, step, dice)
-        self._show_pictures(run.folder, [f"previews/{number}.png" for number in range(4)])
-        self._refresh_curves()
+        self.curves.show_run(run.folder)
 
     def _resume(self, run: RunSummary) -> None:
         """Go on from the newest checkpoint."""
@@ -392,14 +345,6 @@ class TrainScreen(Screen):
     def _set_busy(self, is_busy: bool) -> None:
         self._is_busy = is_busy
         self._show_buttons()
-
-    def _clear_curves(self) -> None:
-        self.loss_plot.clear_curves()
-        self.dice_plot.clear_curves()
-
-    def _refresh_curves(self) -> None:
-        self.loss_plot.refresh()
-        self.dice_plot.refresh()
 
     def _say(self, words: str, state: str) -> None:
         self._state.setText(words)
@@ -429,11 +374,6 @@ class TrainScreen(Screen):
         active, previous = active_model(study), previous_model(study)
         self.history.show_models(active.stem if active else "", previous.stem if previous else "")
         self.history.show_runs(runs_of(study))
-
-
-def _number(event: Mapping[str, Any], name: str) -> float:
-    value = event.get(name)
-    return float(value) if isinstance(value, (int, float)) else float("nan")
 
 
 def _duration(seconds: float) -> str:

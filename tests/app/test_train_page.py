@@ -71,7 +71,7 @@ def test_that_a_study_is_trained_stopped_resumed_and_its_model_put_into_use_and_
     assert page.cost_words.endswith((" MB", " GB"))
 
     QTest.mouseClick(page.start_button, Qt.MouseButton.LeftButton)
-    wait_until(lambda: page.dice_plot.n_points("val") >= 2, 90)
+    wait_until(lambda: page.curves.dice_plot.n_points("Dice (val)") >= 2, 90)
     assert "training.worker" in page.command_line.text()
     assert not page.history.resume.isEnabled()
     page.stop()
@@ -83,9 +83,9 @@ def test_that_a_study_is_trained_stopped_resumed_and_its_model_put_into_use_and_
 
     QTest.mouseClick(page.history.resume, Qt.MouseButton.LeftButton)
     wait_until(lambda: page.run is not None, 30)
-    n_before = page.loss_plot.n_points("loss")
+    n_before = page.curves.loss_plot.n_points("loss")
     assert n_before > 0, "the curve of before stays"
-    wait_until(lambda: page.loss_plot.n_points("loss") > n_before, 60)
+    wait_until(lambda: page.curves.loss_plot.n_points("loss") > n_before, 60)
     page.run.finish()
     wait_until(lambda: page.run is None, 60)
     assert runs_of(study)[0].has_model

@@ -1,0 +1,89 @@
+"""How a run goes or went: its curves and example predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QPixmap
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from app.texts import tr
+from app.widgets.curve_plot import CurvePlot
+from training.messages import number_of
+from workflows.train_model import curves_of
+
+_N_PICTURES = 4
+_PICTURE_HEIGHT = 130
+
+
+class RunCurves(QWidget):
+    """Loss terms above, Dice and the levels' disagreement below, then the pictures."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loss_plot = CurvePlot(tr("step"), tr("loss"))
+        self.dice_plot = CurvePlot(tr("step"), tr("Dice, disagreement"))
+        self.dice_plot.setYRange(0, 1)
+        self._pictures = [QLabel() for _ in range(_N_PICTURES)]
+        line = QHBoxLayout()
+        line.setSpacing(10)
+        for picture in self._pictures:
+            picture.setFixedHeight(_PICTURE_HEIGHT)
+            picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            picture.hide()
+            line.addWidget(picture, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(14)
+        column.addWidget(self.loss_plot, 3)
+        column.addWidget(self.dice_plot, 2)
+        column.addLayout(line)
+
+    def clear(self) -> None:
+        """Begin again."""
+        self.loss_plot.clear_curves()
+        self.dice_plot.clear_curves()
+        self.show_pictures(Path(), ())
+
+    def refresh(self) -> None:
+        """Draw what came since; called a few times a second."""
+        self.loss_plot.refresh()
+        self.dice_plot.refresh()
+
+    def add_step(self, values: Mapping[str, Any]) -> None:
+        """One row of a run's metrics, or one of its step events."""
+        step = int(values["step"])
+        self.loss_plot.add(tr("loss"), step, number_of(values, "loss"))
+        for name in values:
+            if name.startswith("level_"):
+                words = tr("level {n}").format(n=name.removeprefix("level_"))
+                self.loss_plot.add(words, step, number_of(values, name))
+        self.dice_plot.add(tr("level disagreement"), step, number_of(values, "disagreement"))
+
+    def add_dice(self, split: str, step: int, dice: float) -> None:
+        """One evaluation."""
+        self.dice_plot.add(tr("Dice ({split})").format(split=split), step, dice)
+
+    def show_pictures(self, folder: Path, names: Sequence[str]) -> None:
+        """Example predictions; those that cannot be read are passed over."""
+        for picture in self._pictures:
+            picture.hide()
+        for picture, name in zip(self._pictures, names, strict=False):
+            found = QPixmap(str(folder / name))
+            if not found.isNull():
+                picture.setPixmap(found.scaledToHeight(_PICTURE_HEIGHT, Qt.TransformationMode.SmoothTransformation))
+                picture.show()
+
+    def show_run(self, folder: Path) -> None:
+        """A run of before."""
+        self.clear()
+        curves = curves_of(folder)
+        for values in curves.steps:
+            self.add_step(values)
+        for split, step, dice in curves.dice:
+            self.add_dice(split, step, dice)
+        self.show_pictures(folder, [f"previews/{number}.png" for number in range(_N_PICTURES)])
+        self.refresh()
