@@ -3,7 +3,7 @@
 
     python3 start.py            open the application (where there is no display: run the demo off-screen)
     python3 start.py demo       run the sample study off-screen and write demo/report.html
-    python3 start.py test       run the checks and the tests
+    python3 start.py test       run the checks and the tests (the slow ones too: start.py test --slow)
     python3 start.py doctor     print what was found on this machine, for a bug report
     python3 start.py setup      only install
     python3 start.py -- ARGS    the `sightline` command line, e.g. `start.py -- import --help`
@@ -267,7 +267,10 @@ def run_tests(arguments: list[str]) -> int:
         say(f"{name}: passed")
     # The tests run in two processes; more threads in each only get in one another's way.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    return launch("pytest", "-q", "-n", str(min(2, os.cpu_count() or 1)), *arguments)
+    chosen = [argument for argument in arguments if argument != "--slow"]
+    if chosen == arguments:
+        chosen += ["-m", "not slow and not hardware"]
+    return launch("pytest", "-q", "-n", str(min(2, os.cpu_count() or 1)), *chosen)
 
 
 def main(arguments: list[str]) -> int:

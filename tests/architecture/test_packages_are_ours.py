@@ -20,12 +20,12 @@ def test_that_a_top_level_package_lies_in_this_project(name: str):
     assert Path(module.__file__).resolve().is_relative_to(ROOT)
 
 
-def test_that_no_production_file_is_longer_than_400_lines():
+def test_that_no_production_file_is_longer_than_500_lines():
     long = {
         str(path.relative_to(ROOT)): count
         for package in ("app", "workflows", "acquisition", "calibration", "processing", "training", "storage", "domain")
         for path in (ROOT / package).rglob("*.py")
-        if (count := len(path.read_text(encoding="utf-8").splitlines())) > 400
+        if (count := len(path.read_text(encoding="utf-8").splitlines())) > 500
     }
     assert long == {}
 
