@@ -5,6 +5,7 @@ Run as `python -m acquisition.host_process` by `acquisition.host`; imports numpy
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import queue
@@ -27,6 +28,17 @@ log = logging.getLogger("acquisition.host_process")
 
 Values = dict[str, Any]
 Command = Callable[[Values, bytes], Values | tuple[Values, bytes] | None]
+
+
+SWITCH_S = 0.0002
+"""How long another thread of the host may keep the interpreter from a waiting callback; Python's own 5 ms is too long."""
+
+
+def favour_callbacks() -> None:
+    """Make the driver's callbacks wait as little as possible: short turns for other threads, few collector pauses."""
+    sys.setswitchinterval(SWITCH_S)
+    gc.collect()
+    gc.freeze()
 
 
 class HostProcess:
@@ -286,6 +298,7 @@ def main() -> None:
     incoming = os.fdopen(os.dup(0), "rb")
     outgoing = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a vendor's library prints goes to the log, not between the messages
+    favour_callbacks()
     HostProcess(MessagePipe(incoming, outgoing)).run()
 
 

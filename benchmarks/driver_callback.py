@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from acquisition.host_process import favour_callbacks
 from acquisition.recorder import Recorder
 from acquisition.ring import Ring, shared_folder
 from acquisition.tracker import TrackerSettings
@@ -47,6 +48,7 @@ def main() -> None:
     tracker = TobiiTracker(TrackerSettings("tobii", rate_hz=given.rate), ring.clock)
     recorder = Recorder(ring, lambda _kind, _payload: None, system_offset_ns=tracker.system_offset_ns)
     with tempfile.TemporaryDirectory() as folder:
+        favour_callbacks()  # as the host does
         recorder.start(Path(folder) / "a.journal", {})
         tracker.start(recorder)
         time.sleep(seconds)
