@@ -31,7 +31,7 @@ Command = Callable[[Values, bytes], Values | tuple[Values, bytes] | None]
 
 
 SWITCH_S = 0.0002
-"""How long another thread of the host may keep the interpreter from a waiting callback; Python's own 5 ms is too long."""
+"""How long another thread may keep the interpreter from a waiting callback; Python's own 5 ms is too long."""
 
 
 def favour_callbacks() -> None:
