@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from acquisition.recorder import Recorder
-from acquisition.tracker import CONNECTION_LOST, CONNECTION_RESTORED, Tracker
+from acquisition.tracker import CONNECTION_LOST, CONNECTION_RESTORED, HOST_LATE, Tracker
 from domain.errors import UserFacingError
 
 log = logging.getLogger(__name__)
@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 5.0
 LOOK_EVERY_S = 0.05
 SILENT_AFTER_S = 1.0
+LATE_AFTER_S = 0.25
+"""A look so late means that this process was not scheduled, which says nothing about the tracker."""
 
 
 class Connection:
@@ -32,6 +34,8 @@ class Connection:
         self._restored = threading.Event()
         self._closing = threading.Event()
         self._is_watched = tracker.settings.speed > 0
+        self._heard_ns = 0
+        self._unheard_s = 0.0
         self._identity: tuple[str, object] = ("", ())
         self._lock = threading.Lock()  # start, stop and reconnect never overlap
         self._thread = threading.Thread(target=self._watch, name="connection", daemon=True)
@@ -63,21 +67,30 @@ class Connection:
         self.state = "stopped"
 
     def _watch(self) -> None:
+        looked_ns = time.perf_counter_ns()
         while not self._closing.wait(LOOK_EVERY_S):
             try:
+                now_ns = time.perf_counter_ns()
+                since_s, looked_ns = (now_ns - looked_ns) / 1e9, now_ns
                 if self._lost.is_set():
                     self._bring_back()
+                    looked_ns = time.perf_counter_ns()  # that took its time, and nobody was late
                 elif self.state in ("streaming", "silent") and self._is_watched:
-                    self._look_for_silence()
+                    self._look_for_silence(since_s)
             except Exception:
                 log.exception("the connection is still watched after an error")
 
-    def _look_for_silence(self) -> None:
-        age_s = (time.perf_counter_ns() - self._recorder.last_sample_ns) / 1e9
-        if self.state == "streaming" and age_s > SILENT_AFTER_S:
+    def _look_for_silence(self, since_s: float) -> None:
+        """Count only the time in which this process ran: who was not scheduled cannot call the tracker silent."""
+        if since_s > LOOK_EVERY_S + LATE_AFTER_S:
+            self._recorder.notify(HOST_LATE, {"seconds": round(since_s, 3)})
+        heard_ns = self._recorder.last_sample_ns
+        is_new, self._heard_ns = heard_ns != self._heard_ns, heard_ns
+        self._unheard_s = 0.0 if is_new else self._unheard_s + min(since_s, 2 * LOOK_EVERY_S)
+        if self.state == "streaming" and self._unheard_s > SILENT_AFTER_S:
             self.state = "silent"
-            self._recorder.notify("tracker_silent", {"seconds": round(age_s, 3)})
-        elif self.state == "silent" and age_s < SILENT_AFTER_S:
+            self._recorder.notify("tracker_silent", {"seconds": round(self._unheard_s, 3)})
+        elif self.state == "silent" and is_new:
             self.state = "streaming"
             self._recorder.notify("tracker_speaks_again", {})
 

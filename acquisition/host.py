@@ -35,8 +35,11 @@ from domain.session import TrackerInfo
 
 log = logging.getLogger(__name__)
 
-DEAD_AFTER_S = 1.0
-"""A host whose heartbeat is older than this hangs."""
+HUNG_AFTER_S = 5.0
+"""A running host whose heartbeat is older than this hangs; less may only mean that it was not scheduled.
+
+Its death needs no heartbeat: the process is seen to end at once.
+"""
 
 OPEN_TIMEOUT_S = 60.0
 ANSWER_TIMEOUT_S = 15.0
@@ -161,7 +164,7 @@ class TrackerHost:
         """Whether the process runs and says so."""
         if self._process is None or self._process.poll() is not None or self._ring is None:
             return False
-        return self._ring.heartbeat_age_s < DEAD_AFTER_S
+        return self._ring.heartbeat_age_s < HUNG_AFTER_S
 
     # Samples ----------------------------------------------------------------------------------------------------
 

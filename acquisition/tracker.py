@@ -32,6 +32,7 @@ DISPLAY_AREA_CHANGED = "display_area_changed"
 STREAM_OVERFLOW = "stream_buffer_overflow"
 STREAM_ERROR = "stream_error"
 EXTERNAL_SIGNAL = "external_signal"
+HOST_LATE = "host_late"
 """Kinds of notification that the host acts on or that gaps are explained by."""
 
 

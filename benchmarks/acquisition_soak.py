@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from acquisition.gaps import n_missing_by_device
 from acquisition.tracker import TrackerSettings
 from benchmarks.figure_table import Figure, arguments, show
 from domain.view import ImageView
@@ -38,6 +39,8 @@ def main() -> None:
     seconds = 20.0 if given.quick else given.seconds
     hogs = [multiprocessing.Process(target=hog_processor, daemon=True) for _ in range(int(given.hogs))]
     stop = threading.Event()
+    if not given.no_window:
+        import PySide6.QtWidgets  # noqa: F401 - beside the hogs its import alone took 85 s
     with tempfile.TemporaryDirectory() as folder:
         settings = TrackerSettings("simulated", rate_hz=given.rate)
         session = RecordSession(Path(folder), settings)
@@ -61,8 +64,7 @@ def main() -> None:
         session.end_trial()
         record = session.close()
     samples = record.samples
-    # The device's own stamps say how many there were, whatever the host numbered.
-    missing = int(np.sum(np.rint(np.diff(samples.device_us) * given.rate / 1e6) - 1))
+    missing = n_missing_by_device(samples.device_us, given.rate)
     holes = int(np.sum(np.diff(samples.seq) - 1))
     show(
         f"{given.rate:g} Hz for {seconds:g} s: {len(samples)} simulated samples, {frames / wall:.0f} frames/s",

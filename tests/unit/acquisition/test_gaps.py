@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from acquisition.gaps import find_gaps
+from acquisition.gaps import find_gaps, n_missing_by_device
 from domain.gaze import SAMPLE_RECORD, GazeSamples
 from domain.session import GapCause, Notification
 
@@ -83,3 +83,21 @@ def test_that_one_eye_is_enough() -> None:
     rows = steady()
     rows["gaze_valid"][100:180, 0] = 0
     assert gaps(rows) == []
+
+
+def test_that_a_gap_while_the_host_was_not_scheduled_is_ours() -> None:
+    rows = without(steady(), 100, 120)
+    rows["seq"] = np.arange(len(rows))
+    after = int(rows["time_ns"][100])
+    assert gaps(rows, Notification(after, "host_late", {"seconds": 0.2})) == [(GapCause.OVERFLOW, 210, 20)]
+    earlier = Notification(after - 10**9, "host_late", {"seconds": 0.2})
+    assert gaps(rows, earlier) == [(GapCause.TRACKER_SILENT, 210, 20)]
+
+
+def test_that_a_device_clock_that_drifts_makes_no_samples_missing() -> None:
+    n, rate_hz = 4_425_495, 1200.0  # the hour in which the span of the stamps, 30 ppm long, seemed to lack 133 samples
+    stamps = np.rint(np.arange(n) / rate_hz * 1e6 * (1 + 30e-6)).astype(np.int64)
+    assert round((stamps[-1] - stamps[0]) * rate_hz / 1e6) + 1 - n == 133
+    assert n_missing_by_device(stamps, rate_hz) == 0
+    assert n_missing_by_device(np.delete(stamps, slice(1000, 1133)), rate_hz) == 133
+    assert n_missing_by_device(stamps[:0], rate_hz) == 0
