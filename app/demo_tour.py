@@ -18,6 +18,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from app.annotate_stage import AnnotateStage
 from app.context import TrackerChoice
 from app.entry import application, main_window
+from app.let_run import let_run
 from app.main_window import MainWindow
 from app.screens.annotate import AnnotateScreen
 from app.screens.labels import LabelsScreen
@@ -117,7 +118,7 @@ class _Guide:
         cancel: CancelToken | None,
     ) -> None:
         self.wait(lambda: self.window.current_screen == "worklist")
-        QTest.qWait(600)
+        let_run(600)
         self.wait(lambda: self.is_filled("worklist"))
         self.picture(self.window, "worklist")
         self.window.services.drift_check = None  # it waits in real time, which stands still here
@@ -134,7 +135,7 @@ class _Guide:
         self.wait(lambda: not any(task.text for task in self.window.tasks.active))
         for name in ("worklist", "correct", "labels", "train"):
             self.window.navigate(name)
-            QTest.qWait(500)
+            let_run(500)
             self.wait(partial(self.is_filled, name))
             self.picture(self.window, f"{name}_after")
 
@@ -211,7 +212,7 @@ class _Guide:
     def wait(self, is_true: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _PATIENCE_S
         while not is_true():
-            QTest.qWait(10)
+            let_run(10)
             if time.monotonic() > deadline:
                 raise UserFacingError(
                     f"The tour came no further in {_PATIENCE_S:.0f} s.", "The machine may be very busy; try again."

@@ -123,9 +123,9 @@ def looks(folder: Path, *, n_images: int) -> list[Figure]:
 def long_worklist(folder: Path, *, n_images: int) -> list[Figure]:
     """Opening a worklist of many images, and the longest stall while it scrolls."""
     import cv2
-    from PySide6.QtTest import QTest
 
     from app.entry import main_window
+    from app.let_run import let_run
     from app.screens.worklist import WorklistScreen
     from domain.study import Role, StudyImage, StudySettings
     from resources.sample_study.frames import synthetic_frame
@@ -139,7 +139,7 @@ def long_worklist(folder: Path, *, n_images: int) -> list[Figure]:
     window = main_window(UserSettings())
     window.resize(1600, 900)
     window.show()
-    QTest.qWait(300)
+    let_run(300)
     window.navigate("settings")
     began = time.perf_counter()
     window.use_study(study)
@@ -148,7 +148,7 @@ def long_worklist(folder: Path, *, n_images: int) -> list[Figure]:
     screen = window.screen_widget("worklist")
     if not isinstance(screen, WorklistScreen):
         raise TypeError("the worklist is another screen than this program knows")
-    QTest.qWait(1500)
+    let_run(1500)
     bar = screen.grid.verticalScrollBar()
     stalls = []
     for step in range(200):
@@ -156,7 +156,7 @@ def long_worklist(folder: Path, *, n_images: int) -> list[Figure]:
         bar.setValue(step * bar.maximum() // 200)
         screen.grid.viewport().repaint()
         stalls.append(time.perf_counter() - began)
-        QTest.qWait(5)
+        let_run(5)
     window.close()
     worst = max(stalls)
     name = f"worklist of {n_images} images"

@@ -88,13 +88,13 @@ def window(qapp: object, own_home: Path) -> Iterator[object]:
 @pytest.fixture
 def wait_until() -> Callable[..., None]:
     """Let Qt work until something is true."""
-    from PySide6.QtTest import QTest
+    from app.let_run import let_run
 
     def wait(is_true: Callable[[], bool], seconds: float = 10.0) -> None:
         deadline = time.monotonic() + seconds
         while not is_true():
             if time.monotonic() > deadline:
                 raise AssertionError(f"not true after {seconds} s")
-            QTest.qWait(10)
+            let_run(10)
 
     return wait

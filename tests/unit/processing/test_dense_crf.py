@@ -1,3 +1,6 @@
+import threading
+import time
+
 import numpy as np
 import pytest
 
@@ -134,3 +137,26 @@ def test_that_progress_is_told_and_cancelling_stops():
 def test_that_wrong_input_is_refused(image, heatmap, message):
     with pytest.raises(ValueError, match=message):
         DenseCrf(image).refine(heatmap)
+
+
+@needs_numba
+def test_that_a_thread_that_never_rests_does_not_hold_up_the_refinement():
+    image, heatmap = textured_image(size=(512, 640)), blob((512, 640))
+    crf = DenseCrf(image, engine="fast")
+    crf.refine(heatmap)  # compiled from here on
+    is_over = threading.Event()
+
+    def spin():
+        while not is_over.is_set():
+            pass
+
+    spinner = threading.Thread(target=spin)
+    spinner.start()
+    try:
+        began = time.perf_counter()
+        crf.refine(heatmap)
+        seconds = time.perf_counter() - began
+    finally:
+        is_over.set()
+        spinner.join()
+    assert seconds < 2.0  # a call per block of pixels would wait for its turn 2400 times: 12 s
