@@ -2,7 +2,7 @@
 
     python -m benchmarks.prepare_carry [--images 900] [--reference PATH_TO_GAZEMEDSEG_CHECKOUT]
 
-carry/ is ignored by git and stays small enough to travel (about 45 MB). With --reference, the published model and
+carry/ is ignored by git and stays small enough to travel (about 50 MB). With --reference, the published model and
 losses and the pure-Python packages that they and our backbones need (MONAI, segmentation-models-pytorch) are copied
 beside.
 """
@@ -30,6 +30,7 @@ from processing.labels import make_label_maps
 
 SIZE = 352
 TEST_SHARE = 0.2
+LIMIT_BYTES = 64_000_000
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -44,7 +45,7 @@ def main() -> int:
         raise SystemExit(f"{data} is not there; SIGHTLINE_DATA names the folder with the shared data")
     fixations = _fixations(data / "kvasir_fixation_simulated.csv")
     names = sorted(path.stem for path in (data / "images").iterdir())[: options.images]
-    for part in ("images", "masks", "heatmaps", "maps"):
+    for part in ("images", "masks", "maps"):
         (options.out / part).mkdir(parents=True, exist_ok=True)
 
     def one(name: str) -> str:
@@ -61,8 +62,9 @@ def main() -> int:
     if options.reference:
         _copy_code(options.reference, options.out)
     size = sum(path.stat().st_size for path in options.out.rglob("*") if path.is_file())
-    print(f"{options.out}: {size / 1e6:.0f} MB, {sum(part == 'test' for part in split.values())} test images")
-    return 0
+    n_test = sum(part == "test" for part in split.values())
+    print(f"{options.out}: {size / 1e6:.0f} MB of at most {LIMIT_BYTES / 1e6:.0f}, {n_test} test images")
+    return int(size > LIMIT_BYTES)
 
 
 def _fixations(path: Path) -> dict[str, ImageFixations]:
@@ -92,7 +94,6 @@ def _write_one(data: Path, out: Path, name: str, fixations: ImageFixations) -> N
     cv2.imwrite(str(out / "images" / f"{name}.jpg"), small, [cv2.IMWRITE_JPEG_QUALITY, 92])
     shrunk = cv2.resize((mask > 127).astype(np.float32), size, interpolation=cv2.INTER_AREA)
     cv2.imwrite(str(out / "masks" / f"{name}.png"), (shrunk > 0.5).astype(np.uint8) * 255)
-    cv2.imwrite(str(out / "heatmaps" / f"{name}.png"), _shrunk_u8(labels.heatmap, size))
     cv2.imwrite(str(out / "maps" / f"{name}.png"), _shrunk_u8(labels.refined, size))
 
 

@@ -1,13 +1,18 @@
 """Our model, losses and steps against the unmodified published modules: same weights, same batches.
 
 python -m benchmarks.train_parity --reference PATH_TO_GAZEMEDSEG_CHECKOUT [--quick]
+
+Each row is printed as soon as it stands. Networks have their published size (31 million weights per level); images are
+small, because torch has no fast fp64 convolution on a CPU.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,14 +39,33 @@ def main() -> int:
     torch.set_num_threads(2)
     published = load_published(options.reference)
     size, batch, steps = (32, 1, 10) if options.quick else (64, 2, 50)
-    figures = []
+    figures: list[Figure] = []
+    rows = _Rows(figures)
     for levels, channels in ((2, 3), (3, 1)):
         for dtype, limit in ((torch.float64, 1e-10), (torch.float32, 1e-5)):
-            figures += _one_batch(published, levels, channels, dtype, limit, size, batch)
-    figures.append(_pure(published))
-    figures.append(_curve(published, size=32, batch=2, steps=steps))
-    figures.append(_checkpoint(published))
+            rows.add(*_one_batch(published, levels, channels, dtype, limit, size, batch))
+    rows.add(_pure(published))
+    rows.add(_checkpoint(published))
+    rows.add(_curve(published, size=32, batch=2, steps=steps, tell=rows.tell))
     return show("Parity with the published modules (largest difference relative to the largest value)", figures)
+
+
+class _Rows:
+    """Collects figures and says each at once: a run that is cut short has still told what it found."""
+
+    def __init__(self, figures: list[Figure]) -> None:
+        self._figures = figures
+        self._began = time.monotonic()
+
+    def add(self, *figures: Figure) -> None:
+        """Rows that stand."""
+        self._figures += figures
+        for one in figures:
+            self.tell(f"{one.name}: {one.value} ({one.target})")
+
+    def tell(self, words: str) -> None:
+        """One line with the time since the start."""
+        print(f"{time.monotonic() - self._began:6.0f} s  {words}", file=sys.stderr, flush=True)
 
 
 def _pair(
@@ -144,7 +168,7 @@ def _pure(published: Published) -> Figure:
     )
 
 
-def _curve(published: Published, *, size: int, batch: int, steps: int) -> Figure:
+def _curve(published: Published, *, size: int, batch: int, steps: int, tell: Callable[[str], None]) -> Figure:
     """Losses of the scripted optimiser, step by step, in fp64 (fp32 at momentum 0.99 drifts apart chaotically)."""
     theirs, ours, config = _pair(published, 2, 3, torch.float64)
     largest = 0.0
@@ -163,6 +187,8 @@ def _curve(published: Published, *, size: int, batch: int, steps: int) -> Figure
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
+        if step % 5 == 4:
+            tell(f"step {step + 1} of {steps}: {ours_now:.12g} and {theirs_now:.12g}")
     return _figure(f"loss curve of {steps} steps, float64", largest, 1e-3)
 
 

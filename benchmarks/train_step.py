@@ -6,6 +6,7 @@ python -m benchmarks.train_step --reference PATH_TO_GAZEMEDSEG_CHECKOUT [--quick
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -30,14 +31,15 @@ def main() -> int:
     generator = torch.Generator().manual_seed(0)
     image = torch.randint(0, 256, (1, 3, size, size), generator=generator, dtype=torch.uint8)
     targets = (torch.rand(1, 2, size, size, generator=generator) > 0.7).to(torch.uint8) * 255
-    ours = _timed(_our_step(image, targets, size), rounds)
-    figures = [Figure("ours", f"{ours:.2f} s", "", None)]
+    steps = {"ours": _our_step(image, targets, size)}
     if options.reference:
-        theirs = _timed(
-            _their_step(options.reference, Batch(image.float() / 255, targets.float() / 255, None, None)), rounds
-        )
-        figures.insert(0, Figure("published", f"{theirs:.2f} s", "", None))
-        figures.append(Figure("times faster", f"{theirs / ours:.1f}", ">= 6", theirs / ours >= 6))
+        batch = Batch(image.float() / 255, targets.float() / 255, None, None)
+        steps["published"] = _their_step(options.reference, batch)
+    took = _timed(steps, rounds)
+    figures = [Figure(name, f"{seconds:.2f} s", "", None) for name, seconds in took.items()]
+    if options.reference:
+        gain = took["published"] / took["ours"]
+        figures.append(Figure("times faster", f"{gain:.1f}", ">= 6", gain >= 6))
     return show(f"Step, batch 1, {size} px, 2 levels, fp32, {torch.get_num_threads()} threads", figures)
 
 
@@ -69,14 +71,16 @@ def _their_step(checkout: Path, batch: Batch) -> Callable[[], None]:
     return step
 
 
-def _timed(step: Callable[[], None], rounds: int) -> float:
-    """The best of some rounds after one to warm up."""
-    took = []
-    for _ in range(rounds + 1):
-        began = time.perf_counter()
-        step()
-        took.append(time.perf_counter() - began)
-    return min(took[1:])
+def _timed(steps: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
+    """The best of some rounds after one to warm up; in turns, so that other work on the machine meets both."""
+    took: dict[str, list[float]] = {name: [] for name in steps}
+    for number in range(rounds + 1):
+        for name, step in steps.items():
+            began = time.perf_counter()
+            step()
+            took[name].append(time.perf_counter() - began)
+            print(f"round {number}: {name} {took[name][-1]:.2f} s", file=sys.stderr, flush=True)
+    return {name: min(each[1:]) for name, each in took.items()}
 
 
 if __name__ == "__main__":

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import subprocess
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
 from domain.errors import BadFileError, UserFacingError
 from training.augment import augment
@@ -24,16 +21,9 @@ from training.multi_level import MultiLevelNet
 from training.numbers import epoch_order, sample_keys
 from training.preprocess import Preprocess
 from training.schedule import consistency_weight, learning_rate, steps_per_epoch
+from training.share import Share, Trouble
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Share:
-    """The part of the work that one process does: rank of world."""
-
-    rank: int = 0
-    world: int = 1
 
 
 class Engine:
@@ -62,7 +52,6 @@ class Engine:
         self.micro_batch = config.micro_batch or config.batch
         self.is_compiled = False
         self._has_stepped = False
-        self._ddp = DistributedDataParallel(self.net) if self.share.world > 1 else None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -84,17 +73,13 @@ class Engine:
         """One step on the next batch; the loss's parts, still on the device.
 
         Out of memory halves the micro-batch and repeats the step with accumulated gradients: the same result, slower.
+        Several processes do so together, and fail together.
 
         Raises:
-            UserFacingError: not even one sample fits.
+            UserFacingError: not even one sample fits, or another process failed.
         """
-        indices = self._indices()
-        while True:
-            try:
-                parts = self._accumulate(indices)
-                break
-            except (RuntimeError, MemoryError, OSError, ImportError, subprocess.SubprocessError) as error:
-                self._make_smaller_or_raise(error)
+        parts = self._computed(self._indices())
+        self.share.add_up(self.net)
         rate = learning_rate(self.config, self.step, len(self.cache))
         for group in self.optimiser.param_groups:
             group["lr"] = rate
@@ -158,6 +143,29 @@ class Engine:
         order = epoch_order(self.config.seed, epoch, len(self.cache))
         return order[position * self.config.batch : (position + 1) * self.config.batch]
 
+    def _computed(self, indices: np.ndarray[Any, np.dtype[np.int64]]) -> dict[str, Tensor]:
+        """Gradients of this process's share, once every process has computed its own."""
+        while True:
+            parts: dict[str, Tensor] = {}
+            trouble, error = Trouble.NONE, None  # type: tuple[Trouble, BaseException | None]
+            try:
+                parts = self._accumulate(indices)
+            except (RuntimeError, MemoryError, OSError, ImportError, subprocess.SubprocessError) as met:
+                if self._can_do_without_compiling(met):
+                    # The others have compiled: this one alone repeats its part, they wait for its word.
+                    continue
+                trouble, error = Trouble.FAILED, met
+                if is_out_of_memory(met):
+                    # Its trace would keep the tensors of the failed try alive, beside those of the next.
+                    trouble, error = Trouble.MEMORY, met.with_traceback(None)
+            worst = self.share.worst(trouble)
+            if worst is Trouble.NONE:
+                return parts
+            if worst is Trouble.FAILED:
+                told = self.share.tell_failure(error) if self.share.world > 1 else None
+                raise error or told or RuntimeError("a step failed without a reason")
+            self._make_smaller_or_raise(error)
+
     def _accumulate(self, indices: np.ndarray[Any, np.dtype[np.int64]]) -> dict[str, Tensor]:
         """Gradients of the mean loss over the whole batch, from micro-batches of this process's share."""
         epoch = self.step // self.steps_per_epoch
@@ -165,23 +173,20 @@ class Engine:
         mine = torch.from_numpy(indices[self.share.rank :: self.share.world].copy())
         counts = 1.0
         if not len(mine):
-            # A short last batch: DDP needs every process to take part, so one sample goes along without weight.
+            # A short last batch: every process has gradients to add, so one sample goes along without weight.
             mine, counts = torch.from_numpy(indices[:1].copy()), 0.0
         mine = mine.to(device)
         batch = augment(self.cache.batch(mine), sample_keys(self.config.seed, epoch, mine), self.config)
         image = self.preprocess.normalise(batch.image, batch.inside)
         self.net.train()
         self.optimiser.zero_grad(set_to_none=True)
-        pieces = list(range(0, len(mine), self.micro_batch))
         sums: dict[str, Tensor] = {}
-        for start in pieces:
+        for start in range(0, len(mine), self.micro_batch):
             part = slice(start, start + self.micro_batch)
             weights = None if batch.weights is None else batch.weights[part]
-            is_last = start == pieces[-1]
-            with self._no_sync(unless=is_last):
-                terms = self._loss(image[part], batch.targets[part], weights)
-                scale = counts * self.share.world / len(indices)
-                (terms.total.sum() * scale).backward()
+            terms = self._loss(image[part], batch.targets[part], weights)
+            scale = counts * self.share.world / len(indices)
+            (terms.total.sum() * scale).backward()
             for name, value in terms.parts.items():
                 share = value * (len(terms.total) / len(mine))
                 sums[name] = sums[name] + share if name in sums else share
@@ -193,32 +198,30 @@ class Engine:
         if self.config.channels_last and self.place.device.type == "cuda":
             image = image.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.place.device.type, self.place.autocast, enabled=self.place.autocast is not None):
-            outputs = (self._ddp or self.net)(image, wants_propagation)
+            outputs = self.net(image, wants_propagation)
         return multi_level_loss(outputs, targets, weights, config=self.config, consistency_weight=weight)
 
-    def _no_sync(self, *, unless: bool) -> contextlib.AbstractContextManager[Any]:
-        return contextlib.nullcontext() if self._ddp is None or unless else self._ddp.no_sync()
+    def _can_do_without_compiling(self, error: BaseException) -> bool:
+        if not self.is_compiled or self._has_stepped or is_out_of_memory(error):
+            return False
+        _log.warning("torch.compile does not work here (%s): going on without it", error)
+        torch.compiler.reset()
+        for level in self.net.level_nets():
+            level._compiled_call_impl = None
+        self.is_compiled = False
+        return True
 
-    def _make_smaller_or_raise(self, error: BaseException) -> None:
-        if is_out_of_memory(error):
-            self.optimiser.zero_grad(set_to_none=True)
-            if self.place.device.type == "cuda":
-                torch.cuda.empty_cache()
-            if self.micro_batch <= 1:
-                raise UserFacingError(
-                    "The memory is too small for even one image.", "Choose a smaller size_px, or preset tiny."
-                ) from error
-            self.micro_batch = max(1, self.micro_batch // 2)
-            _log.warning("out of memory: going on with micro-batches of %d", self.micro_batch)
-            return
-        if self.is_compiled and not self._has_stepped:
-            _log.warning("torch.compile does not work here (%s): going on without it", error)
-            torch.compiler.reset()
-            for level in self.net.level_nets():
-                level._compiled_call_impl = None
-            self.is_compiled = False
-            return
-        raise error
+    def _make_smaller_or_raise(self, error: BaseException | None) -> None:
+        """error: what this process met, None where another one ran out of memory."""
+        self.optimiser.zero_grad(set_to_none=True)
+        if self.place.device.type == "cuda":
+            torch.cuda.empty_cache()
+        if self.micro_batch <= 1:
+            raise UserFacingError(
+                "The memory is too small for even one image.", "Choose a smaller size_px, or preset tiny."
+            ) from error
+        self.micro_batch = max(1, min(self.micro_batch, self.config.batch // self.share.world) // 2)
+        _log.warning("out of memory: going on with micro-batches of %d", self.micro_batch)
 
 
 def _optimiser(config: TrainConfig, net: nn.Module, device: torch.device) -> torch.optim.Optimizer:

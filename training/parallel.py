@@ -9,7 +9,7 @@ import torch
 from torch import distributed
 
 from training.config import TrainConfig
-from training.engine import Share
+from training.share import Share
 
 _COMMANDS = (None, "pause", "resume", "stop", "finish", "preview")
 
@@ -32,8 +32,7 @@ class Team:
         if self.share.world == 1:
             return command
         number = torch.tensor([_COMMANDS.index(command) if command in _COMMANDS else 0])
-        number = number.to(self._device())
-        distributed.broadcast(number, 0)
+        distributed.broadcast(number, 0, group=self.share.control)
         return _COMMANDS[int(number.item())]
 
     def share_tensor(self, tensor: torch.Tensor) -> torch.Tensor:
@@ -67,4 +66,6 @@ def join_team(config: TrainConfig) -> Team:
             torch.cuda.set_device(local_rank)
         distributed.init_process_group("nccl" if on_gpu else "gloo")
     rank = int(os.environ.get("RANK", "0")) if world > 1 else 0
-    return Team(Share(rank, world), local_rank, "cuda" if on_gpu else "cpu")
+    # Words travel over the CPU: asking a GPU for one would stop its queue of work at every step.
+    control = distributed.new_group(backend="gloo") if world > 1 else None
+    return Team(Share(rank, world, control), local_rank, "cuda" if on_gpu else "cpu")
