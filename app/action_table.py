@@ -25,6 +25,7 @@ CONTEXTS = {
 _GENERAL = (
     Action("help.keys", "Show all keys", ("F1", "?"), icon="keys"),
     Action("app.full_screen", "Full screen", ("F11",)),
+    Action("app.switch_user", "Switch user", ("Ctrl+Shift+U",), icon="user"),
     Action("app.quit", "Quit", ("Ctrl+Q",)),
     Action("go.welcome", "Go to Welcome", ("Ctrl+1",)),
     Action("go.worklist", "Go to Worklist", ("Ctrl+2",)),

@@ -118,8 +118,13 @@ class Services(QObject):
 
     @property
     def role(self) -> Role:
-        """What that person may do."""
-        return self._role
+        """What that person may do; the least while nobody is signed in to a study that asks for it."""
+        return Role.ANNOTATOR if self.is_signed_out else self._role
+
+    @property
+    def is_signed_out(self) -> bool:
+        """Whether the open study's people have passwords and nobody has given theirs yet."""
+        return self._study is not None and self._study.person is None and self._study.is_guarded
 
     @property
     def desk(self) -> CorrectionDesk:
@@ -140,9 +145,18 @@ class Services(QObject):
         """Open another study (the one before is closed) and tell all screens."""
         self.close_desk()
         if self._study is not None and self._study is not study:
+            if self._study.is_guarded:
+                self._role = Role.ADMIN  # what one may do there says nothing of what one may do here
             self._study.close()
         self._study = study
         self.study_changed.emit()
+
+    def sign_out(self) -> None:
+        """Nobody works any more, after what is under way was written under the name of who did it."""
+        self.close_desk()
+        if self._study is not None:
+            self._study.sign_out()
+        self.annotator_changed.emit()
 
     def set_annotator(self, name: str, role: Role) -> None:
         """Somebody else works now."""

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QMainWindow,
+    QMenu,
     QProgressBar,
     QStackedWidget,
     QToolButton,
@@ -26,6 +27,7 @@ from app.background_task import Task, TaskRunner
 from app.context import Services
 from app.error_dialog import ErrorHook
 from app.key_overlay import KeyOverlay
+from app.password_dialog import ask_password
 from app.screen import Screen, screens
 from app.screens.welcome import WelcomeScreen
 from app.texts import tr
@@ -38,6 +40,7 @@ if TYPE_CHECKING:  # loaded when the first study is opened, after the window is 
     from storage.study import Study
 
 FIRST_SCREEN = "welcome"
+SIGN_IN = "sign_in"
 AFTER_FIRST_PAINT_MS = 20
 AT_THE_FOOT = 1000
 _DEFAULT_SIZE = QSize(1360, 860)
@@ -62,6 +65,7 @@ class MainWindow(QMainWindow):
         self._built: dict[str, Screen] = {}
         self._current = ""
         self._is_complete = False
+        self._last_annotator = self.services.annotator
         self._rail_buttons: dict[str, QToolButton] = {}
         self._stack = QStackedWidget()
         self._overlay: KeyOverlay | None = None
@@ -103,6 +107,14 @@ class MainWindow(QMainWindow):
             self.complete()
             if screens.get(screen).needs_study and self.services.study is None:
                 screen, arguments = FIRST_SCREEN, {}
+            elif screens.get(screen).needs_study and self.services.is_signed_out:
+                screen, arguments = SIGN_IN, {}
+        # Making a study of one's own is no matter of the role that one has in another.
+        refusal = None if screen == FIRST_SCREEN else screens.get(screen).refusal(self.services.role)
+        if refusal is not None and not arguments.get("makes_new"):
+            self.error_hook.show(refusal)
+            self._mark_rail()
+            return
         before = self._built.get(self._current)
         if before is not None and not before.can_leave():
             self._mark_rail()
@@ -237,7 +249,7 @@ class MainWindow(QMainWindow):
         self._task_bar = QProgressBar()
         self._task_bar.setFixedWidth(160)
         self._task_bar.hide()
-        self._annotator_label = label("", "muted")
+        self._annotator_label = self._user_menu()
         self._tracker_label = label("", "muted")
         items = QHBoxLayout(bar)
         items.setContentsMargins(20, 0, 20, 0)
@@ -249,8 +261,33 @@ class MainWindow(QMainWindow):
             items.addWidget(widget)
         return bar
 
+    def _user_menu(self) -> QToolButton:
+        made = QToolButton()
+        made.setProperty("role", "user")
+        made.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        made.setToolTip(tr("Who works here"))
+        menu = QMenu(made)
+        menu.addAction(icon("user", COLOURS.text), tr("Switch user…"), self.switch_user)
+        menu.addAction(tr("Change my password…"), self._change_password)
+        made.setMenu(menu)
+        return made
+
+    def switch_user(self) -> None:
+        """Let somebody else sit down: what is under way is written first, then the next person is asked for."""
+        if self.services.study is None:
+            return
+        self.navigate(SIGN_IN)
+        if self._current == SIGN_IN:
+            self.services.sign_out()
+
+    def _change_password(self) -> None:
+        study = self.services.study
+        if study is not None:
+            ask_password(self, self.services, self.services.annotator)
+
     def _bind_actions(self) -> None:
         bind = self.actions_registry.bind
+        bind(self, "app.switch_user", self.switch_user, whole_window=True)
         bind(self, "help.keys", self.show_keys, whole_window=True)
         bind(self, "app.full_screen", self._toggle_full_screen, whole_window=True)
         bind(self, "app.quit", self.close, whole_window=True)
@@ -275,26 +312,34 @@ class MainWindow(QMainWindow):
         study = self.services.study
         self._study_label.setText(study.settings.name if study is not None else tr("No study open"))
         self._simulated_label.setVisible(study is not None and study.settings.is_simulated)
+        self._forget_screens()
+        self._show_rail()
+        self._show_tracker()
+        self._on_annotator_changed()
+
+    def _on_annotator_changed(self) -> None:
+        if self.services.annotator != self._last_annotator:
+            self._last_annotator = self.services.annotator
+            self._forget_screens()
+        who = f"{self.services.annotator} · {tr(self.services.role.value)}"
+        self._annotator_label.setText(tr("Not signed in") if self.services.is_signed_out else who)
+        self._annotator_label.setVisible(self.services.study is not None)
+        self._show_rail()
+
+    def _forget_screens(self) -> None:
         for name in list(self._built):
             if type(self._built[name]).needs_study and name != self._current:
                 screen = self._built.pop(name)
                 screen.close_screen()
                 self._stack.removeWidget(screen)
                 screen.deleteLater()
-        self._show_rail()
-        self._show_tracker()
-        self._on_annotator_changed()
-
-    def _on_annotator_changed(self) -> None:
-        self._annotator_label.setText(f"{self.services.annotator} · {tr(self.services.role.value)}")
-        self._annotator_label.setVisible(self.services.study is not None)
-        self._show_rail()
 
     def _show_rail(self) -> None:
+        role, is_signed_out = self.services.role, self.services.is_signed_out
         for name, rail_button in self._rail_buttons.items():
             kind = screens.get(name)
-            rail_button.setEnabled(not kind.needs_study or self.services.study is not None)
-            rail_button.setVisible(self.services.role in kind.roles)
+            rail_button.setEnabled(not kind.needs_study or (self.services.study is not None and not is_signed_out))
+            rail_button.setVisible(role in kind.roles)
 
     def _show_tracker(self) -> None:
         choice = self.services.tracker

@@ -7,6 +7,8 @@ from typing import ClassVar
 from PySide6.QtWidgets import QWidget
 
 from app.context import Services
+from app.texts import tr
+from domain.errors import NotAllowedError
 from domain.registry import Registry
 from domain.study import Role
 
@@ -26,6 +28,17 @@ class Screen(QWidget):
     needs_study: ClassVar[bool] = True
     roles: ClassVar[frozenset[Role]] = ALL_ROLES
     in_rail: ClassVar[bool] = True
+
+    @classmethod
+    def refusal(cls, role: Role) -> NotAllowedError | None:
+        """Why that role does not see this screen; None where it does."""
+        if role in cls.roles:
+            return None
+        allowed = tr(" or ").join(tr(one.value) for one in Role if one in cls.roles)
+        return NotAllowedError(
+            tr("{screen} is for {roles}.").format(screen=tr(cls.title), roles=allowed),
+            tr("Switch the user, or ask an admin to change your role."),
+        )
 
     def __init__(self, services: Services) -> None:
         super().__init__()

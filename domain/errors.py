@@ -34,6 +34,10 @@ class TrackerError(UserFacingError):
     """An eye tracker cannot be found, opened or driven."""
 
 
+class NotAllowedError(UserFacingError):
+    """The role of whoever works here does not allow it, or nobody is signed in."""
+
+
 class StorageFullError(UserFacingError):
     """The disk has no room for what should be written."""
 

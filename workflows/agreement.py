@@ -78,6 +78,7 @@ def examine(
     study: Study, *, target: str = "", on_progress: OnProgress = no_progress, cancel: CancelToken | None = None
 ) -> AgreementReport:
     """Compare the newest masks of all annotators on each image."""
+    study.require("see others")
     name = target or study.settings.targets[0].name
     if name not in {one.name for one in study.settings.targets}:
         raise UserFacingError(f"The study has no target {name!r}.", "See `sightline study show`.")

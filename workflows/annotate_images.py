@@ -114,8 +114,10 @@ class AnnotationSession:
         """Open the tracker and begin the session's journal; takes a second or two.
 
         Raises:
+            NotAllowedError: somebody else is signed in to the study.
             TrackerError: the tracker cannot be opened.
         """
+        self.study.require("annotate", own=self.annotator)
         self.recording.open()
         if self.calibration is not None:
             put_in_force(self.recording.host, self.calibration)

@@ -79,6 +79,7 @@ def export(
         UserFacingError: the folder is not empty, the disk is full, a file of the study is broken.
         Cancelled: the user stopped it; nothing is left.
     """
+    study.require("export")
     place = Path(folder).expanduser().absolute()
     chosen = options or ExportOptions()
     stop = cancel or CancelToken()

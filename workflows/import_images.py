@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -97,8 +98,11 @@ def import_to_folder(
     on_read: OnProgress = no_progress,
     on_write: OnProgress = no_progress,
     cancel: CancelToken | None = None,
+    study: Study | None = None,
 ) -> ImportReport:
     """Read a source and write it into the study in `folder`, which is made when there is none.
+
+    `study` is the study in that folder where it is open already, by somebody who signed in; it stays open.
 
     Raises:
         UserFacingError: nothing was changed; a study that was to be made is not there.
@@ -113,8 +117,8 @@ def import_to_folder(
         if dry_run:
             return _report(place, list(plan.images), plan, {})
         if not is_new:
-            with Study.open(place) as study:
-                return import_into(study, plan, copy=copy or found != origin, on_progress=on_write, cancel=cancel)
+            with nullcontext(study) if study is not None else Study.open(place) as existing:
+                return import_into(existing, plan, copy=copy or found != origin, on_progress=on_write, cancel=cancel)
         return _import_into_new(
             place, plan, name=name, preset=preset, copy=copy or found != origin, on_progress=on_write, cancel=cancel
         )
@@ -183,6 +187,7 @@ def import_into(
         UserFacingError: nothing was changed.
         Cancelled: nothing was changed.
     """
+    study.require("import")
     new, renamed, duplicates = _without_duplicates(study, plan)
     staging = study.folder / f".import-{uuid.uuid4().hex[:8]}"
     moved: list[Path] = []

@@ -54,7 +54,7 @@ def take_in_trials(study: Study, session_path: Path) -> int:
         if study.trials(trial_id=record.trial_id):
             continue
         known = study.statuses(record.annotator, record.target).get(record.image_id, TrialStatus.IN_PROGRESS)
-        study.save_trial(replace(record, status=known))
+        study.save_trial(replace(record, status=known), is_recovered=True)
         n_new += 1
     return n_new
 

@@ -53,6 +53,7 @@ def predict_study(
         UserFacingError: no image is left, or the model cannot be read.
         Cancelled: stopped; what was predicted so far is stored.
     """
+    study.require("train")
     predictor = load_model(model, device=device)
     name = target or str(predictor.description.get("target", "")) or study.settings.targets[0].name
     ids = [

@@ -54,6 +54,7 @@ def cases(study: Study, *, target: str = "", state: str = "", blind: bool = Fals
     for review in all_reviews(study):
         if review.decision != "noted":
             decided[review.image_id, review.target, review.annotator] = review
+    study.require("see others")
     found = []
     for place, image in enumerate(study.images()):
         for one in study.settings.targets:
@@ -94,6 +95,7 @@ def decide(
     Raises:
         UserFacingError: a return without a reason, or the reviewer's own work.
     """
+    study.require("review", own=reviewer)
     if decision == "returned" and not (reason or comment):
         raise UserFacingError("A return needs a reason.", f"For example: {', '.join(QUICK_REASONS[:3])}.")
     if decision == "accepted" and version.annotator == reviewer:
@@ -143,6 +145,7 @@ def undo(study: Study, image_id: str, target: str, *, reviewer: str) -> Review:
 
 def correct(study: Study, version: MaskVersion, mask: NDArray[np.bool_], *, reviewer: str, comment: str = "") -> int:
     """Store a reviewer's edit as the next version of the annotator's mask; the original stays as it is."""
+    study.require("review", own=reviewer)
     before, study.actor = study.actor, reviewer
     try:
         return study.save_mask(

@@ -94,6 +94,7 @@ def repair_paths(
     Raises:
         UserFacingError: no such folder.
     """
+    study.require("import")
     root = Path(folder).expanduser().absolute()
     if not root.is_dir():
         raise UserFacingError(f"{root} is not a folder.", "Choose the folder in which the images are now.")
@@ -151,6 +152,7 @@ def move_catalog(study: Study, url: str) -> int:
     Raises:
         UserFacingError: the other database cannot be reached or holds another study's catalog.
     """
+    study.require("settings")
     if url == study.catalog_url:
         raise UserFacingError("The catalog is there already.", "")
     if url and not url.startswith("postgresql+psycopg://"):

@@ -61,6 +61,7 @@ def start_training(
         UserFacingError: unknown preset or setting, or nothing to train on.
         Cancelled: stopped while freezing; nothing is left.
     """
+    study.require("train")
     config = training_config(study, preset_name, changes or {})
     folder = new_run_folder(study, preset_name)
     freeze_study(study, folder / "snapshot", target=target, on_progress=on_progress, cancel=cancel)

@@ -54,6 +54,7 @@ class LabelsScreen(Screen):
     title: ClassVar[str] = "Labels"
     icon: ClassVar[str] = "path"
     order: ClassVar[int] = 60
+    roles: ClassVar[frozenset[Role]] = frozenset({Role.REVIEWER, Role.ADMIN})
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)

@@ -206,6 +206,9 @@ class SettingsScreen(Screen):
             return
         study = self.services.study
         role = Role.ADMIN
+        if study is not None and study.is_guarded:
+            self.services.navigate("sign_in")  # a name alone is not enough here
+            return
         if study is not None:
             known = {person.name: person.role for person in study.annotators()}
             if name not in known:

@@ -14,10 +14,8 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QFrame,
-    QGridLayout,
     QHBoxLayout,
     QLineEdit,
-    QListWidget,
     QScrollArea,
     QSpinBox,
     QStackedWidget,
@@ -28,6 +26,7 @@ from PySide6.QtWidgets import (
 from app.context import Services
 from app.screen import Screen, screens
 from app.texts import tr
+from app.widgets.people_card import PeopleCard
 from app.widgets.plain import button, card, field_label, label, page, row
 from domain.errors import UserFacingError
 from domain.study import Protocol, Role
@@ -200,7 +199,8 @@ class StudyScreen(Screen):
         left.addStretch(1)
         right.addWidget(self._images_card())
         right.addWidget(self._labels_card())
-        right.addWidget(self._people_card())
+        self._people = PeopleCard(self.services)
+        right.addWidget(self._people)
         right.addStretch(1)
         columns.addLayout(left, 1)
         columns.addLayout(right, 1)
@@ -255,24 +255,6 @@ class StudyScreen(Screen):
         column.addLayout(row(see, None))
         return frame
 
-    def _people_card(self) -> QFrame:
-        frame, column = card(margin=22, spacing=10)
-        column.addWidget(label(tr("People"), "heading"))
-        self._people = QListWidget()
-        self._people.setMaximumHeight(130)
-        column.addWidget(self._people)
-        grid = QGridLayout()
-        self._person, self._role = QLineEdit(), QComboBox()
-        self._person.setPlaceholderText(tr("Name or pseudonym"))
-        for role in Role:
-            self._role.addItem(tr(role.value), role)
-        grid.addWidget(self._person, 0, 0)
-        grid.addWidget(self._role, 0, 1)
-        grid.addWidget(button(tr("Add"), self._add_person, icon_name="plus"), 0, 2)
-        column.addLayout(grid)
-        column.addLayout(row(button(tr("Work as the chosen person"), self._work_as, icon_name="user"), None))
-        return frame
-
     def _show_settings(self) -> None:
         study = self.services.open_study
         settings, protocol = study.settings, study.settings.protocol
@@ -311,9 +293,7 @@ class StudyScreen(Screen):
                 source=labels.source, sigma=labels.sigma, levels=levels
             )
         )
-        self._people.clear()
-        for person in study.annotators():
-            self._people.addItem(f"{person.name} · {tr(person.role.value)}")
+        self._people.show_people()
         self._saved.setText("")
 
     def _save(self) -> None:
@@ -360,19 +340,6 @@ class StudyScreen(Screen):
     def _on_added(self, report: ImportReport) -> None:
         self._show_settings()
         self._n_images.setText("\n".join([self._n_images.text(), *report.lines()]))
-
-    def _add_person(self) -> None:
-        name = self._person.text().strip()
-        if name:
-            self.services.open_study.add_annotator(name, Role(self._role.currentData()))
-            self._person.clear()
-            self._show_settings()
-
-    def _work_as(self) -> None:
-        people = self.services.open_study.annotators()
-        place = self._people.currentRow()
-        if 0 <= place < len(people):
-            self.services.set_annotator(people[place].name, people[place].role)
 
 
 def _made(report: ImportReport, annotator: str) -> Study:

@@ -51,7 +51,7 @@ class TrainScreen(Screen):
     title: ClassVar[str] = "Train"
     icon: ClassVar[str] = "train"
     order: ClassVar[int] = 90
-    roles: ClassVar[frozenset[Role]] = frozenset({Role.ADMIN, Role.REVIEWER})
+    roles: ClassVar[frozenset[Role]] = frozenset({Role.ADMIN})
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)

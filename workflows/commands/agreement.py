@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from workflows.progress_bar import progress_bar
+from workflows.sign_in import AsPerson, open_as
 
 Method = Literal["none", "majority", "staple"]
 
@@ -21,12 +22,12 @@ def register(cli: typer.Typer) -> None:
         target: Annotated[str, typer.Option(help="Default: the first.")] = "",
         out: Annotated[Path | None, typer.Option("--out", "-o", help="All pairs as CSV.")] = None,
         consensus: Annotated[Method, typer.Option(help="Also store one mask per image from all annotators.")] = "none",
+        as_: AsPerson = "",
     ) -> None:
         """Print how far annotators agree, their times, and the quality of their gaze."""
-        from storage.study import Study
         from workflows import agreement as work
 
-        with Study.open(study) as opened:
+        with open_as(study, as_) as opened:
             with progress_bar("Comparing") as on_progress:
                 report = work.examine(opened, target=target, on_progress=on_progress)
             print(f"Target {report.target}: {report.n_images_with_two} images with two or more masks")

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from workflows.progress_bar import progress_bar
+from workflows.sign_in import AsPerson, open_as
 
 Masks = Literal["auto", "accepted", "reference", "newest", "gaze"]
 
@@ -33,11 +34,11 @@ def register(cli: typer.Typer) -> None:
         setting: Annotated[list[str] | None, typer.Option(help="KEY=VALUE for one format; see --formats.")] = None,
         dry_run: Annotated[bool, typer.Option("--dry-run", help="List findings and files, write nothing.")] = False,
         formats: Annotated[bool, typer.Option("--formats", help="List the formats and leave.")] = False,
+        as_: AsPerson = "",
     ) -> None:
         """Write a study in a format of other programs, with a manifest of hashes and parameters."""
         from domain.errors import UserFacingError
         from processing.exporter import ExportOptions, exporters
-        from storage.study import Study
         from workflows import export_dataset
 
         if formats:
@@ -60,7 +61,7 @@ def register(cli: typer.Typer) -> None:
             only_with_gaze=only_with_gaze,
             more=dict(text.split("=", 1) for text in setting or []),
         )
-        with Study.open(study) as opened, progress_bar("Exporting") as on_progress:
+        with open_as(study, as_) as opened, progress_bar("Exporting") as on_progress:
             folder = out or export_dataset.default_folder(opened, format_name)
             report = export_dataset.export(
                 opened, format_name, folder, options, dry_run=dry_run, on_progress=on_progress

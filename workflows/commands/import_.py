@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from workflows.progress_bar import progress_bar
+from workflows.sign_in import AsPerson, open_as
 
 
 def register(cli: typer.Typer) -> None:
@@ -33,6 +35,7 @@ def register(cli: typer.Typer) -> None:
         ] = None,
         dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, write nothing.")] = False,
         formats: Annotated[bool, typer.Option("--formats", help="List the formats and leave.")] = False,
+        as_: AsPerson = "",
     ) -> None:
         """Take images, masks, fixations or gaze recordings of others into a study."""
         from domain.errors import UserFacingError
@@ -50,11 +53,17 @@ def register(cli: typer.Typer) -> None:
             raise UserFacingError(f"{bad[0]!r} is not KEY=VALUE.", "Example: --setting screen=1920x1080")
         more = dict(text.split("=", 1) for text in setting or [])
         options = ImportOptions(annotator=annotator, target=target, skip_broken=skip_broken, more=more)
-        with progress_bar("Reading") as on_read, progress_bar("Importing") as on_write:
+        place = into or Path(f"{source.absolute().stem}-study")
+        with ExitStack() as opened:
+            # Whoever has to give a password is asked before the bars are on the screen.
+            study = opened.enter_context(open_as(place, as_)) if (place / "study.json").exists() else None
+            on_read = opened.enter_context(progress_bar("Reading"))
+            on_write = opened.enter_context(progress_bar("Importing"))
             report = import_to_folder(
                 format_name,
                 source,
-                into or Path(f"{source.absolute().stem}-study"),
+                place,
+                study=study,
                 options=options,
                 name=name,
                 preset=preset,

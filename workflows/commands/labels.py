@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
+from workflows.sign_in import AsPerson, open_as
+
 DEFAULT = "make"
 
 
@@ -42,13 +44,14 @@ def _make(
     again: Annotated[bool, typer.Option("--again", help="Also what is up to date.")] = False,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; one per core unless given.")] = None,
     scheduler: Annotated[str, typer.Option(help="A Dask scheduler, tcp://host:8786; its workers see the folder.")] = "",
+    as_: AsPerson = "",
 ) -> None:
     """Make heatmaps and refined maps of all trials (the word `make` may be left out). Can be stopped and goes on."""
-    from storage.study import Study
     from workflows.make_labels import make_labels, with_changes
     from workflows.progress_bar import progress_bar
 
-    with Study.open(study) as opened:
+    with open_as(study, as_) as opened:
+        opened.require("settings")
         present = opened.settings.labels
         wanted = with_changes(
             present, source=source or None, mode=mode or None, sigma=sigma, thresholds=threshold or ()
@@ -76,13 +79,13 @@ def _compare(
     adopt: Annotated[bool, typer.Option("--adopt", help="Make what is recommended the study's setting.")] = False,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; one per core unless given.")] = None,
     scheduler: Annotated[str, typer.Option(help="A Dask scheduler, tcp://host:8786.")] = "",
+    as_: AsPerson = "",
 ) -> None:
     """Compare label sources by Dice on the study's masks, and recommend source, sigma and thresholds."""
-    from storage.study import Study
     from workflows.compare_label_sources import compare_label_sources
     from workflows.progress_bar import progress_bar
 
-    with Study.open(study) as opened:
+    with open_as(study, as_) as opened:
         with progress_bar("Comparing") as show:
             found = compare_label_sources(
                 opened,

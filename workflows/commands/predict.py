@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from workflows.sign_in import AsPerson, open_as
+
 
 def register(cli: typer.Typer) -> None:
     """Add the command."""
@@ -18,20 +20,20 @@ def register(cli: typer.Typer) -> None:
         out: Annotated[Path | None, typer.Option(help="Folder for the results; needed for a folder of images.")] = None,
         everything: Annotated[bool, typer.Option("--all", help="Also images with an accepted mask.")] = False,
         device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+        as_: AsPerson = "",
     ) -> None:
         """Predict masks: into a study as pre-annotation, or for a folder of images as PNG files."""
         from domain.errors import UserFacingError
-        from storage.study import Study
         from workflows.predict_masks import predict_folder, predict_study
         from workflows.progress_bar import progress_bar
 
-        with progress_bar("predicting") as show:
-            if (where / "study.json").exists():
-                with Study.open(where) as study:
-                    found = predict_study(study, model, only_open=not everything, device=device, on_progress=show)
-            elif out is None:
-                raise UserFacingError(f"{where} is a folder of images.", "Say where to put the results: --out FOLDER.")
-            else:
+        if (where / "study.json").exists():
+            with open_as(where, as_) as study, progress_bar("predicting") as show:
+                found = predict_study(study, model, only_open=not everything, device=device, on_progress=show)
+        elif out is None:
+            raise UserFacingError(f"{where} is a folder of images.", "Say where to put the results: --out FOLDER.")
+        else:
+            with progress_bar("predicting") as show:
                 found = predict_folder(where, out, model, device=device, on_progress=show)
         print(f"{len(found)} images predicted; most uncertain first:")
         for one in found[:10]:

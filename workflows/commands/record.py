@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from workflows.sign_in import AsPerson, open_as
+
 
 def register(cli: typer.Typer) -> None:
     """Add the commands."""
@@ -22,15 +24,15 @@ def register(cli: typer.Typer) -> None:
         rate: Annotated[float, typer.Option(min=0, help="Samples per second (0 = the tracker's own).")] = 0.0,
         seed: Annotated[int, typer.Option(help="Seed of the simulated eye.")] = 1,
         speed: Annotated[float, typer.Option(min=0, help="1 = real time, 0 = as fast as it goes.")] = 0.0,
+        as_: AsPerson = "",
     ) -> None:
         """Let a SIMULATED annotator look at the images of a study. Real sittings are recorded in the application."""
         from acquisition.tracker import TrackerSettings
-        from storage.study import Study
         from workflows.progress_bar import progress_bar
         from workflows.simulate_annotator import simulate_annotator
 
         settings = TrackerSettings(driver="simulated", rate_hz=rate, seed=seed, speed=speed)
-        with Study.open(study) as opened, progress_bar("Recording simulated gaze") as on_progress:
+        with open_as(study, as_) as opened, progress_bar("Recording simulated gaze") as on_progress:
             wanted = [image for image in opened.images() if image.mask_path]
             session = simulate_annotator(
                 opened,

@@ -7,10 +7,21 @@ from typing import Annotated, Literal
 
 import typer
 
+from workflows.sign_in import NAME_VARIABLE, AsPerson, open_as
+
 StudyFolder = Annotated[Path, typer.Argument(help="The study's folder.")]
 ImageId = Annotated[str, typer.Argument(help="The image.")]
 Annotator = Annotated[str, typer.Argument(help="Whose mask.")]
-Reviewer = Annotated[str, typer.Option("--by", help="The reviewer's name.")]
+Reviewer = Annotated[
+    str,
+    typer.Option(
+        "--as",
+        "--by",
+        envvar=NAME_VARIABLE,
+        show_envvar=False,
+        help="The reviewer; the password is asked for where people have one.",
+    ),
+]
 TargetName = Annotated[str, typer.Option("--target", help="Default: the first of the study.")]
 Hard = Literal["", "easy", "medium", "hard"]
 
@@ -25,12 +36,12 @@ def register(cli: typer.Typer) -> None:
         study: StudyFolder,
         state: Annotated[str, typer.Option(help="new, accepted, returned or flagged.")] = "",
         blind: Annotated[bool, typer.Option("--blind", help="Hide names.")] = False,
+        as_: AsPerson = "",
     ) -> None:
         """Print the cases and where they stand."""
-        from storage.study import Study
         from workflows.review import cases
 
-        with Study.open(study) as opened:
+        with open_as(study, as_) as opened:
             for case in cases(opened, state=state, blind=blind):
                 who = ", ".join(f"{c.shown_name} v{c.version.version} {c.state}" for c in case.candidates)
                 print(f"{case.shown_name:<32} {case.target:<12} {case.state:<9} {who}")
@@ -76,10 +87,9 @@ def register(cli: typer.Typer) -> None:
     @group.command()
     def undo(study: StudyFolder, image: ImageId, by: Reviewer, target: TargetName = "") -> None:
         """Take the last decision on an image back."""
-        from storage.study import Study
         from workflows import review
 
-        with Study.open(study, actor=by) as opened:
+        with open_as(study, by) as opened:
             name = target or opened.settings.targets[0].name
             last = review.undo(opened, image, name, reviewer=by)
         print(f"{last.decision} on {image} taken back")
@@ -97,10 +107,9 @@ def _decide(
     comment: str,
 ) -> None:
     from domain.errors import UserFacingError
-    from storage.study import Study
     from workflows import review
 
-    with Study.open(study, actor=by) as opened:
+    with open_as(study, by) as opened:
         name = target or opened.settings.targets[0].name
         versions = opened.mask_versions(image, annotator, name)
         if not versions:

@@ -8,8 +8,12 @@ from typing import Annotated, Literal
 import typer
 
 from workflows.progress_bar import progress_bar
+from workflows.sign_in import NAME_VARIABLE, AsPerson, open_as
 
 StudyFolder = Annotated[Path, typer.Argument(help="The study's folder.")]
+Doer = Annotated[
+    str, typer.Option("--as", "--by", envvar=NAME_VARIABLE, show_envvar=False, help="Who does it, for the audit log.")
+]
 RoleName = Literal["annotator", "reviewer", "admin"]
 
 
@@ -79,13 +83,12 @@ def register(cli: typer.Typer) -> None:
         study: StudyFolder,
         name: Annotated[str, typer.Argument(help="A pseudonym, best.")],
         role: Annotated[RoleName, typer.Option()] = "annotator",
-        by: Annotated[str, typer.Option(help="Who enters them, for the audit log.")] = "",
+        by: Doer = "",
     ) -> None:
         """Enter a person, or change their role."""
         from domain.study import Role
-        from storage.study import Study
 
-        with Study.open(study, actor=by) as opened:
+        with open_as(study, by) as opened:
             opened.add_annotator(name, Role(role))
         print(f"{name} is {role}")
 
@@ -93,15 +96,15 @@ def register(cli: typer.Typer) -> None:
     def password(
         study: StudyFolder,
         name: Annotated[str, typer.Argument()],
-        by: Annotated[str, typer.Option(help="Who sets it, for the audit log.")] = "",
+        by: Doer = "",
     ) -> None:
-        """Set a person's password; asked for, never on the command line. Unlocks the account."""
-        from storage.accounts import Accounts
-        from storage.study import Study
+        """Set a person's password; asked for, never on the command line. Unlocks the account.
 
-        secret = typer.prompt("New password", hide_input=True, confirmation_prompt=True)
-        with Study.open(study) as opened:
-            Accounts(opened.catalog).set_password(name, secret, actor=by)
+        The first password is an admin's: from then on everybody who changes something signs in with --as NAME.
+        """
+        with open_as(study, by) as opened:
+            secret = typer.prompt("New password", hide_input=True, confirmation_prompt=True)
+            opened.set_password(name, secret)
         print(f"password of {name} set")
 
     @group.command()
@@ -109,26 +112,27 @@ def register(cli: typer.Typer) -> None:
         study: StudyFolder,
         file: Annotated[Path, typer.Argument(help="Text file: one image id per line.")],
         name: Annotated[Literal["train", "val", "test"], typer.Argument(help="What they are for.")],
+        as_: AsPerson = "",
     ) -> None:
         """Decide which images are for training, validation or testing."""
         from processing.table_text import read_text
-        from storage.study import Study
         from workflows.study import set_splits
 
         ids = [line.split()[0] for line in read_text(file).splitlines() if line.strip()]
-        with Study.open(study) as opened:
+        with open_as(study, as_) as opened:
             n_changed = set_splits(opened, dict.fromkeys(ids, name))
         print(f"{n_changed} images changed to {name}")
 
     @group.command("repair-paths")
     def repair_paths(
-        study: StudyFolder, folder: Annotated[Path, typer.Argument(help="Where the images are now.")]
+        study: StudyFolder,
+        folder: Annotated[Path, typer.Argument(help="Where the images are now.")],
+        as_: AsPerson = "",
     ) -> None:
         """Find image files that were moved, by their content."""
-        from storage.study import Study
         from workflows import study as work
 
-        with Study.open(study) as opened, progress_bar("Looking") as on_progress:
+        with open_as(study, as_) as opened, progress_bar("Looking") as on_progress:
             repair = work.repair_paths(opened, folder, on_progress=on_progress)
         print(
             f"{len(repair.found)} found, {len(repair.lost)} still lost{': ' if repair.lost else ''}"
@@ -141,11 +145,11 @@ def register(cli: typer.Typer) -> None:
     def move_catalog(
         study: StudyFolder,
         url: Annotated[str, typer.Argument(help="postgresql+psycopg://user@server/database, or `file`.")],
+        as_: AsPerson = "",
     ) -> None:
         """Put the catalog into a PostgreSQL database that several workstations share, or back into the folder."""
-        from storage.study import Study
         from workflows import study as work
 
-        with Study.open(study) as opened:
+        with open_as(study, as_) as opened:
             n_rows = work.move_catalog(opened, "" if url == "file" else url)
         print(f"{n_rows} rows moved")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from workflows.sign_in import AsPerson, open_as
+
 if TYPE_CHECKING:
     from training.messages import Event
 
@@ -28,10 +30,10 @@ def register(cli: typer.Typer) -> None:
             list[str] | None, typer.Option("--set", help="Any setting as name=value, for example --set size_px=224.")
         ] = None,
         resume: Annotated[str, typer.Option(help="Name of a run to go on with, from its last checkpoint.")] = "",
+        as_: AsPerson = "",
         as_json: Annotated[bool, typer.Option("--json", help="Print the worker's events as JSON lines.")] = False,
     ) -> None:
         """Train a model on a study's labels, in a process of its own. Ctrl-C stops it; --resume goes on."""
-        from storage.study import Study
         from training.supervisor import TrainingRun
         from workflows.progress_bar import progress_bar
         from workflows.train_model import follow, start_training
@@ -39,8 +41,9 @@ def register(cli: typer.Typer) -> None:
         changes: dict[str, Any] = {"seed": seed, "device": device, "supervision": supervision, **_settings(setting)}
         if steps:
             changes["steps"] = steps
-        with Study.open(study) as opened, progress_bar("training") as show:
+        with open_as(study, as_) as opened, progress_bar("training") as show:
             if resume:
+                opened.require("train")
                 run = TrainingRun.start_again(opened.folder / "runs" / resume)
             else:
                 run = start_training(opened, preset_name=preset, changes=changes, target=target, on_progress=show)
