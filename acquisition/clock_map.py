@@ -32,6 +32,11 @@ class ClockLine:
         drift_ns = np.rint(elapsed_us * (self.drift_ppm * 1e-3)).astype(np.int64)
         return np.asarray(self.base_ns + elapsed_us * 1000 + drift_ns, np.int64)
 
+    def one_time_ns(self, device_us: int) -> int:
+        """`time_ns` for one stamp, without an array."""
+        elapsed_us = device_us - self.base_us
+        return self.base_ns + elapsed_us * 1000 + round(elapsed_us * self.drift_ppm * 1e-3)
+
 
 def fit_line(request_us: ArrayLike, device_us: ArrayLike, response_us: ArrayLike, *, at_us: int) -> ClockLine:
     """The robust line through probes, with its base at the device stamp `at_us`.
@@ -88,51 +93,68 @@ class ArrivalProbes:
         return device, arrival
 
 
-class LiveClockMap:
-    """The line as it is known now; forgets probes older than a minute. Output never falls."""
+class ProbeWindow:
+    """The probes of the last minute and the line through them."""
 
     def __init__(self) -> None:
         self._probes: list[tuple[int, int, int]] = []
-        self._line: ClockLine | None = None
-        self._last_ns = -(1 << 62)
 
-    @property
-    def line(self) -> ClockLine | None:
-        """The line in force, None before the first probe."""
-        return self._line
-
-    def reset(self) -> None:
-        """Forget everything but that time does not fall: the device clock has jumped."""
-        self._probes.clear()
-        self._line = None
-
-    def add_probe(self, request_us: int, device_us: int, response_us: int) -> None:
-        """Take a probe in; request and response on the host's clock, microseconds."""
+    def add(self, request_us: int, device_us: int, response_us: int) -> ClockLine | None:
+        """Take a probe in; request and response on the host's clock. The new line, or None where it changes nothing."""
         if response_us < request_us:
-            return
+            return None
         if self._probes and device_us // BURST_US == self._probes[-1][1] // BURST_US:
-            # Of a burst the quickest answer counts; the others cost nothing, which matters on a driver's thread.
+            # Of a burst the quickest answer counts; the others cost nothing.
             earlier = self._probes[-1]
             if response_us - request_us >= earlier[2] - earlier[0]:
-                return
+                return None
             self._probes.pop()
         self._probes.append((request_us, device_us, response_us))
         horizon = device_us - WINDOW_S * 1e6
         self._probes = [probe for probe in self._probes if probe[1] >= horizon]
         columns = np.array(self._probes, np.int64).T
-        self._line = fit_line(columns[0], columns[1], columns[2], at_us=device_us)
+        return fit_line(columns[0], columns[1], columns[2], at_us=device_us)
+
+
+class LiveClockMap:
+    """The line as it is known now; forgets probes older than a minute. Output never falls.
+
+    It belongs to the driver's thread. A fit takes as long as several callbacks: a thread that fits elsewhere leaves its
+    line in `newer`, with the `n_resets` that its probes belong to.
+    """
+
+    def __init__(self) -> None:
+        self.line: ClockLine | None = None  # in force; none before the first probe
+        self.n_resets = 0
+        self.newer: tuple[int, ClockLine] | None = None
+        self.window = ProbeWindow()
+        self._last_ns = -(1 << 62)
+
+    def reset(self) -> None:
+        """Forget everything but that time does not fall: the device clock has jumped."""
+        self.window = ProbeWindow()
+        self.line = None
+        self.n_resets += 1
+
+    def add_probe(self, request_us: int, device_us: int, response_us: int) -> None:
+        """Take a probe in; request and response on the host's clock, microseconds."""
+        self.line = self.window.add(request_us, device_us, response_us) or self.line
 
     def time_ns(self, device_us: NDArray[np.int64], fallback_ns: NDArray[np.int64]) -> NDArray[np.int64]:
         """Capture times on the host's clock, rising strictly; `fallback_ns` where there is no line yet."""
-        mapped = self._line.time_ns(device_us) if self._line is not None else fallback_ns
+        mapped = self.line.time_ns(device_us) if self.line is not None else fallback_ns
         return self.monotone(mapped)
 
     def one_time_ns(self, device_us: int, fallback_ns: int) -> int:
         """`time_ns` for one sample, without an array."""
-        line = self._line
+        if self.newer is not None:
+            (n_resets, newer), self.newer = self.newer, None
+            if n_resets == self.n_resets:
+                self.line = newer
+        line = self.line
         if line is None:
             time_ns = fallback_ns
-        else:
+        else:  # `ClockLine.one_time_ns`, without the call
             elapsed_us = device_us - line.base_us
             time_ns = line.base_ns + elapsed_us * 1000 + round(elapsed_us * line.drift_ppm * 1e-3)
         self._last_ns = time_ns if time_ns > self._last_ns else self._last_ns + 1

@@ -34,7 +34,7 @@ class Connection:
         self._restored = threading.Event()
         self._closing = threading.Event()
         self._is_watched = tracker.settings.speed > 0
-        self._heard_ns = 0
+        self._n_heard = 0
         self._unheard_s = 0.0
         self._identity: tuple[str, object] = ("", ())
         self._lock = threading.Lock()  # start, stop and reconnect never overlap
@@ -45,7 +45,6 @@ class Connection:
         """Stream from now on."""
         with self._lock:
             self._identity = self._calibration_and_area()
-            self._recorder.last_sample_ns = time.perf_counter_ns()
             self._tracker.start(self._recorder)
             self.state = "streaming"
 
@@ -74,7 +73,7 @@ class Connection:
                 since_s, looked_ns = (now_ns - looked_ns) / 1e9, now_ns
                 if self._lost.is_set():
                     self._bring_back()
-                    looked_ns = time.perf_counter_ns()  # that took its time, and nobody was late
+                    looked_ns, self._unheard_s = time.perf_counter_ns(), 0.0  # that took its time; nobody was late
                 elif self.state in ("streaming", "silent") and self._is_watched:
                     self._look_for_silence(since_s)
             except Exception:
@@ -84,8 +83,8 @@ class Connection:
         """Count only the time in which this process ran: who was not scheduled cannot call the tracker silent."""
         if since_s > LOOK_EVERY_S + LATE_AFTER_S:
             self._recorder.notify(HOST_LATE, {"seconds": round(since_s, 3)})
-        heard_ns = self._recorder.last_sample_ns
-        is_new, self._heard_ns = heard_ns != self._heard_ns, heard_ns
+        n_taken = self._recorder.n_taken
+        is_new, self._n_heard = n_taken != self._n_heard, n_taken
         self._unheard_s = 0.0 if is_new else self._unheard_s + min(since_s, 2 * LOOK_EVERY_S)
         if self.state == "streaming" and self._unheard_s > SILENT_AFTER_S:
             self.state = "silent"
@@ -109,7 +108,6 @@ class Connection:
                     before, now = self._identity, self._calibration_and_area()
                     segment = self._recorder.next_segment()
                     self._lost.clear()
-                    self._recorder.last_sample_ns = time.perf_counter_ns()
                     self._tracker.start(self._recorder)
             except (UserFacingError, OSError) as error:
                 log.info("reconnection %d failed: %s", tries, error)

@@ -5,7 +5,6 @@ Run as `python -m acquisition.host_process` by `acquisition.host`; imports numpy
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import queue
@@ -18,6 +17,7 @@ from typing import Any
 
 from acquisition.connection import Connection
 from acquisition.host_messages import MessagePipe
+from acquisition.priority import favour_callbacks
 from acquisition.recorder import Recorder
 from acquisition.ring import Ring
 from acquisition.tracker import CALIBRATION_CHANGED, Tracker, TrackerSettings, trackers
@@ -28,17 +28,6 @@ log = logging.getLogger("acquisition.host_process")
 
 Values = dict[str, Any]
 Command = Callable[[Values, bytes], Values | tuple[Values, bytes] | None]
-
-
-SWITCH_S = 0.0002
-"""How long another thread may keep the interpreter from a waiting callback; Python's own 5 ms is too long."""
-
-
-def favour_callbacks() -> None:
-    """Make the driver's callbacks wait as little as possible: short turns for other threads, few collector pauses."""
-    sys.setswitchinterval(SWITCH_S)
-    gc.collect()
-    gc.freeze()
 
 
 class HostProcess:
@@ -195,6 +184,7 @@ class HostProcess:
     def _do_open(self, values: Values, _blob: bytes) -> Values:
         settings = TrackerSettings.from_json(values["settings"])
         ring = Ring(Path(values["ring"]))
+        ring.touch()
         self._ring = ring
         ring.clock.set_speed(settings.speed)
         tracker = trackers.get(settings.driver)(settings, ring.clock)

@@ -8,6 +8,7 @@ import shutil
 import struct
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from acquisition.clock_map import ClockLine, LiveClockMap
+from acquisition.clock_map import LiveClockMap, ProbeWindow
 from acquisition.ring import Ring
 from storage.journal import JournalEvent, JournalWriter
 
@@ -26,6 +27,9 @@ SYNC_EVERY_S = 0.250
 DISK_CHECK_EVERY_S = 2.0
 JUMP_NS = 250_000_000
 """A sample so far in the future means that the device clock has jumped."""
+
+STEADY_US = 50_000
+"""A sample that follows the one before so closely cannot have jumped."""
 
 _SEQ_TIME, _SEGMENT = struct.Struct("<2q"), struct.Struct("<I")
 _SEGMENT_AT = 120
@@ -53,14 +57,18 @@ class Recorder:
         self.system_offset_ns = system_offset_ns
         self.warn_bytes = warn_bytes
         self.stop_bytes = stop_bytes
-        self.last_sample_ns = time.perf_counter_ns()
         self.n_overflow_seen = 0
         self._on_event = on_event
         self._map = LiveClockMap()
         self._seq = 0
         self._segment = 0
         self._last_device_us = -(1 << 62)
-        self._probes: queue.SimpleQueue[tuple[int, int, int]] = queue.SimpleQueue()
+        self._probes: deque[tuple[int, int, int]] = deque()
+        self._is_one_by_one = False
+        self._has_jumped = False  # as a probe says; the next sample begins a segment
+        self._to_fit: deque[tuple[int, tuple[int, int, int]]] = deque()
+        self._fit_lock = threading.Lock()
+        self._window, self._window_resets = ProbeWindow(), 0
         self._events: queue.SimpleQueue[JournalEvent] = queue.SimpleQueue()
         self._pending: JournalEvent | None = None
         self._writer: JournalWriter | None = None
@@ -83,50 +91,72 @@ class Recorder:
         n = len(rows)
         if n == 0:
             return
-        while not self._probes.empty():
-            self._take_probe(*self._probes.get_nowait())
+        self._take_probes()
         device_us = rows["device_us"]
-        if n == 1:
-            self._split_at_jump(int(device_us[0]), self._map.line)
+        if n == 1 or bool((device_us[1:] >= device_us[:-1]).all()):
+            self._split_at_jump(int(device_us[0]))
             self._put(rows)
             return
-        cuts = np.flatnonzero(np.diff(device_us) < 0) + 1
-        for part in np.split(rows, cuts) if len(cuts) else [rows]:
-            self._split_at_jump(int(part["device_us"][0]), self._map.line)
+        for part in np.split(rows, np.flatnonzero(np.diff(device_us) < 0) + 1):
+            self._split_at_jump(int(part["device_us"][0]))
             self._put(part)
 
     def packed_sample(self, device_us: int, system_us: int, row: bytearray) -> None:
-        """One sample as 128 bytes, numbered and timed in place: a few microseconds."""
-        while not self._probes.empty():
-            self._take_probe(*self._probes.get_nowait())
-        line = self._map.line
-        now_ns = time.perf_counter_ns()
-        self._split_at_jump(device_us, line)
-        fallback_ns = system_us * 1000 + self.system_offset_ns if system_us else self.ring.clock.now_ns()
-        _SEQ_TIME.pack_into(row, 0, self._seq, self._map.one_time_ns(device_us, fallback_ns))
+        """One sample as 128 bytes, numbered and timed in place: two microseconds where the caches are warm.
+
+        After a millisecond's sleep they are not, and each function that is called costs one more: hence few of them.
+        """
+        if self._has_jumped or not 0 <= device_us - self._last_device_us <= STEADY_US:
+            if not self._is_one_by_one:
+                self._take_probes()
+                self._window, self._window_resets = self._map.window, self._map.n_resets
+                self._is_one_by_one = True
+            self._split_at_jump(device_us)
+        if self._map.line is None:
+            fallback_ns = system_us * 1000 + self.system_offset_ns if system_us else self.ring.clock.now_ns()
+        else:
+            fallback_ns = 0
+        seq = self._seq
+        _SEQ_TIME.pack_into(row, 0, seq, self._map.one_time_ns(device_us, fallback_ns))
         _SEGMENT.pack_into(row, _SEGMENT_AT, self._segment)
         self._last_device_us = device_us
-        self._seq += 1
+        self._seq = seq + 1
         self.ring.append_packed(row)
-        self.last_sample_ns = now_ns
 
-    def _split_at_jump(self, device_us: int, line: ClockLine | None) -> None:
-        is_future = False
-        if line is not None:
-            is_future = line.base_ns + (device_us - line.base_us) * 1000 > self.ring.clock.now_ns() + JUMP_NS
-        if device_us < self._last_device_us or is_future:
-            self._begin_segment_at_jump(device_us)
+    @property
+    def n_taken(self) -> int:
+        """How many samples the driver has handed over."""
+        return self._seq
 
-    def _take_probe(self, request_us: int, device_us: int, response_us: int) -> None:
+    def _split_at_jump(self, device_us: int) -> None:
         line = self._map.line
-        expected_us = int(line.time_ns(device_us)) // 1000 if line is not None else request_us
-        if not request_us - JUMP_NS // 1000 <= expected_us <= response_us + JUMP_NS // 1000:
+        if (
+            self._has_jumped
+            or device_us < self._last_device_us
+            or (
+                line is not None
+                and line.base_ns + (device_us - line.base_us) * 1000 > self.ring.clock.now_ns() + JUMP_NS
+            )
+        ):
             self._begin_segment_at_jump(device_us)
-            self._last_device_us = -(1 << 62)
-        self._map.add_probe(request_us, device_us, response_us)
+
+    def _take_probes(self) -> None:
+        while self._probes:
+            probe = self._probes.popleft()
+            if self._is_off(*probe):
+                self._begin_segment_at_jump(probe[1])
+                self._last_device_us = -(1 << 62)
+            self._map.add_probe(*probe)
+
+    def _is_off(self, request_us: int, device_us: int, response_us: int) -> bool:
+        """Whether a probe lies so far from the line that the device clock must have jumped."""
+        line = self._map.line
+        expected_us = line.one_time_ns(device_us) // 1000 if line is not None else request_us
+        return not request_us - JUMP_NS // 1000 <= expected_us <= response_us + JUMP_NS // 1000
 
     def _begin_segment_at_jump(self, device_us: int) -> None:
         self._map.reset()
+        self._has_jumped = False
         self._segment += 1
         self.notify("clock_jump", {"from_us": self._last_device_us, "to_us": device_us, "segment": self._segment})
 
@@ -143,7 +173,6 @@ class Recorder:
             rows["time_ns"] = self._map.monotone(rows["time_ns"])
         self._seq += n
         self.ring.append(rows)
-        self.last_sample_ns = time.perf_counter_ns()
 
     def wait_for_room(self, n: int) -> None:
         """Wait until the journal has taken enough that n rows fit; only for drivers whose time stands still."""
@@ -160,8 +189,24 @@ class Recorder:
     def time_probe(self, request_us: int, device_us: int, response_us: int) -> None:
         """Keep a clock probe verbatim and use it for the samples to come."""
         offset_us = self.system_offset_ns // 1000
-        self._probes.put((request_us + offset_us, device_us, response_us + offset_us))
+        probe = (request_us + offset_us, device_us, response_us + offset_us)
+        if self._is_one_by_one:  # a fit would keep a callback waiting; the journal's thread has the time
+            self._has_jumped = self._has_jumped or self._is_off(*probe)
+            self._to_fit.append((self._map.n_resets + self._has_jumped, probe))
+        else:
+            self._probes.append(probe)
         self.event("time_sync", {"request_us": request_us, "device_us": device_us, "response_us": response_us})
+
+    def fit_probes(self) -> None:
+        """Fit the clock's line where the driver gives samples one by one; called on the journal's thread."""
+        with self._fit_lock:
+            while self._to_fit:
+                n_resets, probe = self._to_fit.popleft()
+                if n_resets != self._window_resets:
+                    self._window, self._window_resets = ProbeWindow(), n_resets
+                line = self._window.add(*probe)
+                if line is not None:
+                    self._map.newer = (n_resets, line)
 
     def notify(self, kind: str, payload: Mapping[str, Any]) -> None:
         """Journal a notification and tell the application."""
@@ -268,6 +313,7 @@ class Recorder:
         while not self._closing.wait(WRITE_EVERY_S):
             try:
                 self.ring.beat()
+                self.fit_probes()
                 with self._writer_lock:
                     if self._writer is not None:
                         self._drain(self._writer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-_LAYOUT = struct.Struct("<4q4f6f6f2f2f8B2I")
+_LAYOUT = struct.Struct("<4q4f6f6f2f2f8?2I")
 _OPENNESS = struct.Struct("<2f")
 _OPENNESS_AT, _OPENNESS_VALID_AT = 104, 118
 _NAN = float("nan")
@@ -61,12 +61,12 @@ class SampleRow:
             right_pupil_mm,
             _NAN,
             _NAN,
-            bool(left_gaze_valid),
-            bool(right_gaze_valid),
-            bool(left_origin_valid),
-            bool(right_origin_valid),
-            bool(left_pupil_valid),
-            bool(right_pupil_valid),
+            left_gaze_valid,
+            right_gaze_valid,
+            left_origin_valid,
+            right_origin_valid,
+            left_pupil_valid,
+            right_pupil_valid,
             0,
             0,
             0,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from acquisition.host_process import favour_callbacks
+from acquisition.priority import ask_for_priority, favour_callbacks
 from acquisition.recorder import Recorder
 from acquisition.ring import Ring, shared_folder
 from acquisition.tracker import TrackerSettings
@@ -45,6 +45,7 @@ def main() -> None:
 
     tobii_research.EyeTracker._deliver = timed
     ring = Ring(shared_folder() / f"sightline-benchmark-{time.time_ns()}.ring", create=True)
+    ring.touch()
     tracker = TobiiTracker(TrackerSettings("tobii", rate_hz=given.rate), ring.clock)
     recorder = Recorder(ring, lambda _kind, _payload: None, system_offset_ns=tracker.system_offset_ns)
     with tempfile.TemporaryDirectory() as folder:
@@ -59,7 +60,8 @@ def main() -> None:
     us = np.array(durations[100:]) / 1000.0
     p50, p99, highest = np.percentile(us, 50), np.percentile(us, 99), us.max()
     show(
-        f"{len(us)} callbacks at {given.rate:g} Hz (median {p50:.1f} us), {end['n_samples']} samples in the journal",
+        f"{len(us)} callbacks at {given.rate:g} Hz (median {p50:.1f} us), {end['n_samples']} samples in the journal, "
+        f"{'raised' if ask_for_priority() else 'normal'} priority",
         [
             Figure("callback p99", f"{p99:.1f} us", "< 50 us", p99 < 50),
             Figure("callback max", f"{highest / 1000:.2f} ms", "< 5 ms", highest < 5000),

@@ -42,10 +42,10 @@ log = logging.getLogger(__name__)
 
 DEFAULT_RATE_HZ = 120.0
 RATES_HZ = (30.0, 60.0, 120.0, 250.0, 300.0, 600.0, 1200.0, 2000.0, 6000.0, 12000.0)
-AHEAD_S = 0.05
+AHEAD_S = 0.1
 """Samples are made so far ahead and handed out when they are due; a new scene waits for them at most so long."""
 
-PACE_S = 0.002
+PACE_S = 0.0025
 CHUNK_ROWS = 1024
 PROBE_EVERY_S = 5.0
 FAULTS = (
@@ -94,6 +94,9 @@ class SimulatedTracker(Tracker):
         self._began_ns = 0
         self._n_out = 0  # samples handed out, including those that a fault took away
         self._ready: NDArray[np.void] = self._eye.generate(0)
+        self._ready_at = 0
+        self._packed: list[bytearray] = []  # the same, sample by sample, in real time
+        self._stamps_us: list[tuple[int, int]] = []
         self._next_probe_ns = 0
         self._probe_rng = np.random.default_rng(settings.seed + 1)
         self._away_until_ns = 0
@@ -159,7 +162,10 @@ class SimulatedTracker(Tracker):
             raise TrackerError("The simulated tracker is unplugged.")
 
     def _run(self) -> None:
-        while not self._stopping.wait(PACE_S):
+        period_s = 1.0 / self._rate_hz
+        while not self._stopping.is_set():
+            due_s = (self._began_ns - self.clock.now_ns()) / 1e9 + self._n_out * period_s
+            time.sleep(max(PACE_S, due_s / self.settings.speed))
             try:
                 with self._lock:
                     self._emit_until(self.clock.now_ns())
@@ -189,30 +195,47 @@ class SimulatedTracker(Tracker):
                 sink.wait_for_room(n)
                 chunk_end_ns = self._began_ns + int((self._n_out + n - 1) * 1e9 / self._rate_hz)
                 self.clock.advance_to(max(chunk_end_ns, self.clock.now_ns()))
-            self._emit(self._take(n), sink)
+            self._emit(n, sink)
         if is_stepped:
             self.clock.advance_to(now_ns)
 
-    def _take(self, n: int) -> NDArray[np.void]:
-        if len(self._ready) < n:
-            ahead = (
-                0 if self.settings.speed == 0 else max(1, int(AHEAD_S * self._rate_hz * max(1.0, self.settings.speed)))
-            )
-            more = self._eye.generate(max(n - len(self._ready), min(ahead, 8192)))
-            self._ready = np.concatenate([self._ready, more])
-        rows, self._ready = self._ready[:n].copy(), self._ready[n:]
-        return rows
-
-    def _emit(self, rows: NDArray[np.void], sink: SampleSink) -> None:
-        first = self._n_out
-        self._n_out += len(rows)
-        times_ns = self._began_ns + ((first + np.arange(len(rows))) * (1e9 / self._rate_hz)).astype(np.int64)
-        rows["device_us"] += self._stamp_shift_us
-        rows["system_us"] = times_ns // 1000
-        self._probe(int(times_ns[-1]), int(rows["device_us"][-1]), sink)
-        rows = rows[times_ns >= max(self._away_until_ns, self._silent_until_ns)]
+    def _emit(self, n: int, sink: SampleSink) -> None:
+        self._make_ready(n)
+        begin, end = self._ready_at, self._ready_at + n
+        self._ready_at = end
+        self._n_out += n
+        last_ns = self._began_ns + int((self._n_out - 1) * (1e9 / self._rate_hz))
+        self._probe(last_ns, int(self._ready["device_us"][end - 1]), sink)
+        hidden_until_us = -(-max(self._away_until_ns, self._silent_until_ns) // 1000)
+        if self.settings.speed == 1.0:
+            for (device_us, system_us), row in zip(self._stamps_us[begin:end], self._packed[begin:end], strict=True):
+                if system_us >= hidden_until_us:
+                    sink.packed_sample(device_us, system_us, row)
+            return
+        rows = self._ready[begin:end].copy()
+        rows = rows[rows["system_us"] >= hidden_until_us]
         if len(rows):
             sink.samples(rows)
+
+    def _make_ready(self, n: int) -> None:
+        """Have n samples ready and, in real time, some more: made together they cost a tenth."""
+        left = self._ready[self._ready_at :]
+        if len(left) >= n:
+            return
+        ahead = 0 if self.settings.speed == 0 else max(1, int(AHEAD_S * self._rate_hz * max(1.0, self.settings.speed)))
+        more = self._eye.generate(max(n - len(left), min(ahead, 8192)))
+        more["device_us"] += self._stamp_shift_us
+        numbers = self._n_out + len(left) + np.arange(len(more))
+        more["system_us"] = (self._began_ns + (numbers * (1e9 / self._rate_hz)).astype(np.int64)) // 1000
+        self._set_ready(np.concatenate([left, more]))
+
+    def _set_ready(self, rows: NDArray[np.void]) -> None:
+        self._ready, self._ready_at = rows, 0
+        if self.settings.speed == 1.0:
+            size = rows.dtype.itemsize
+            raw = rows.tobytes()
+            self._packed = [bytearray(raw[at : at + size]) for at in range(0, len(raw), size)]
+            self._stamps_us = list(zip(rows["device_us"].tolist(), rows["system_us"].tolist(), strict=True))
 
     def _probe(self, now_ns: int, device_us: int, sink: SampleSink) -> None:
         """Ask the device for its time now and then, as a real driver does: more often at the beginning."""
@@ -240,7 +263,11 @@ class SimulatedTracker(Tracker):
         elif kind == "silence":
             self._silent_until_ns = until_ns
         elif kind == "stamp_jump":
-            self._stamp_shift_us += int(fault.get("amount_us", 1_000_000))
+            amount_us = int(fault.get("amount_us", 1_000_000))
+            self._stamp_shift_us += amount_us
+            left = self._ready[self._ready_at :].copy()
+            left["device_us"] += amount_us
+            self._set_ready(left)
         elif kind == "overflow":
             self._silent_until_ns = until_ns
             sink.notify(STREAM_OVERFLOW, {"source": "gaze"})

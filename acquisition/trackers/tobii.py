@@ -178,15 +178,16 @@ class TobiiTracker(Tracker):
                     self._subscribe(stream, partial(self._tell, kind))
         self._subscribe(self._sdk.EYETRACKER_STREAM_ERRORS, self._on_stream_error)
 
-    def _subscribe(self, stream: str, callback: Callable[[Any], None]) -> None:
+    def _subscribe(self, stream: str, callback: Callable[[Any], None], *, is_guarded: bool = False) -> None:
         def never_raising(data: Any) -> None:  # Any: what the SDK sends
             try:
                 callback(data)
             except Exception as error:  # noqa: BLE001 - raised here it turns into a NameError in the SDK's C layer
                 self._note_callback_error(stream, error)
 
-        self._tracker.subscribe_to(stream, never_raising, as_dictionary=True)
-        self._subscriptions.append((stream, never_raising))
+        taking = callback if is_guarded else never_raising
+        self._tracker.subscribe_to(stream, taking, as_dictionary=True)
+        self._subscriptions.append((stream, taking))
 
     # Streaming --------------------------------------------------------------------------------------------------
 
@@ -204,12 +205,12 @@ class TobiiTracker(Tracker):
             if "capability_has_external_signal" in capabilities:
                 self._stream(self._sdk.EYETRACKER_EXTERNAL_SIGNAL, self._on_external_signal)
             self._stream(self._sdk.EYETRACKER_TIME_SYNCHRONIZATION_DATA, self._on_time_sync)
-            self._stream(self._sdk.EYETRACKER_GAZE_DATA, self._on_gaze)
+            self._stream(self._sdk.EYETRACKER_GAZE_DATA, self._on_gaze, is_guarded=True)
             if self._is_guiding:
                 self._stream(self._sdk.EYETRACKER_USER_POSITION_GUIDE, self._on_position)
 
-    def _stream(self, stream: str, callback: Callable[[Any], None]) -> None:
-        self._subscribe(stream, callback)
+    def _stream(self, stream: str, callback: Callable[[Any], None], *, is_guarded: bool = False) -> None:
+        self._subscribe(stream, callback, is_guarded=is_guarded)
         self._stream_names.add(stream)
 
     def stop(self) -> None:
@@ -248,30 +249,33 @@ class TobiiTracker(Tracker):
     # Callbacks: on an SDK thread, with the SDK's lock held; pack and return ----------------------------------------
 
     def _on_gaze(self, data: Mapping[str, Any]) -> None:
-        row = self._row
-        device_us, system_us = data["device_time_stamp"], data["system_time_stamp"]
-        row.pack(
-            device_us,
-            system_us,
-            data["left_gaze_point_on_display_area"],
-            data["right_gaze_point_on_display_area"],
-            data["left_gaze_point_in_user_coordinate_system"],
-            data["right_gaze_point_in_user_coordinate_system"],
-            data["left_gaze_origin_in_user_coordinate_system"],
-            data["right_gaze_origin_in_user_coordinate_system"],
-            data["left_pupil_diameter"],
-            data["right_pupil_diameter"],
-            data["left_gaze_point_validity"],
-            data["right_gaze_point_validity"],
-            data["left_gaze_origin_validity"],
-            data["right_gaze_origin_validity"],
-            data["left_pupil_validity"],
-            data["right_pupil_validity"],
-        )
-        if self._merger is not None:
-            self._merger.gaze(device_us, system_us, row.packed)
-        elif self._sink is not None:
-            self._sink.packed_sample(device_us, system_us, row.packed)
+        try:
+            row = self._row
+            device_us, system_us = data["device_time_stamp"], data["system_time_stamp"]
+            row.pack(
+                device_us,
+                system_us,
+                data["left_gaze_point_on_display_area"],
+                data["right_gaze_point_on_display_area"],
+                data["left_gaze_point_in_user_coordinate_system"],
+                data["right_gaze_point_in_user_coordinate_system"],
+                data["left_gaze_origin_in_user_coordinate_system"],
+                data["right_gaze_origin_in_user_coordinate_system"],
+                data["left_pupil_diameter"],
+                data["right_pupil_diameter"],
+                data["left_gaze_point_validity"],
+                data["right_gaze_point_validity"],
+                data["left_gaze_origin_validity"],
+                data["right_gaze_origin_validity"],
+                data["left_pupil_validity"],
+                data["right_pupil_validity"],
+            )
+            if self._merger is not None:
+                self._merger.gaze(device_us, system_us, row.packed)
+            elif self._sink is not None:
+                self._sink.packed_sample(device_us, system_us, row.packed)
+        except Exception as error:  # noqa: BLE001 - as in `_subscribe`, without one more call for each sample
+            self._note_callback_error(self._sdk.EYETRACKER_GAZE_DATA, error)
 
     def _on_openness(self, data: Mapping[str, Any]) -> None:
         if self._merger is not None:

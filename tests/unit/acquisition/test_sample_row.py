@@ -41,6 +41,7 @@ def test_that_packed_samples_and_rows_are_recorded_alike(tmp_path: Path) -> None
             stamp = 1_000_000 + number * 1_000 - (300_000 if number >= 60 else 0)  # the clock jumps back once
             if number % 10 == 0:
                 recorder.time_probe(stamp + 50, stamp, stamp + 90)
+                recorder.fit_probes()
             fill(row, stamp)
             if way == "packed":
                 recorder.packed_sample(stamp, stamp + 1, row.packed)
