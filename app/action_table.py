@@ -111,6 +111,14 @@ _REVIEW = (
     Action("review.next", "Next case", ("PgDown", "Right"), REVIEW, "right"),
     Action("review.previous", "Previous case", ("PgUp", "Left"), REVIEW, "left"),
     Action("review.comment", "Comment", ("C",), REVIEW),
+    Action("review.easy", "Difficulty: easy", ("1",), REVIEW),
+    Action("review.medium", "Difficulty: medium", ("2",), REVIEW),
+    Action("review.hard", "Difficulty: hard", ("3",), REVIEW),
+    Action("review.mode", "Overlay, side by side, one at a time", ("M",), REVIEW, "layers"),
+    Action("review.blind", "Hide or show names", ("B",), REVIEW),
+    Action("review.edit", "Edit the mask as a new version", ("E",), REVIEW, "pencil"),
+    Action("review.consensus", "Consensus: majority, STAPLE, none", ("K",), REVIEW, "agreement"),
+    Action("review.store", "Store the consensus that is shown", ("Return", "Enter"), REVIEW, "check"),
 )
 
 _TRACKER = (

@@ -139,6 +139,10 @@ class ActionRegistry(QObject):
         button.setToolTip(self.tooltip(action_id))
         button.setAccessibleName(tr(action.text))
 
+    def decorate_tooltip(self, widget: QWidget, action_id: str) -> None:
+        """Give a widget that is no button the action's words and key as tooltip."""
+        widget.setToolTip(self.tooltip(action_id))
+
     def tooltip(self, action_id: str) -> str:
         """What the action does and its key."""
         keys = self.shown_keys(action_id)

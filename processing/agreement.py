@@ -90,10 +90,8 @@ def staple(masks: Sequence[Mask], *, max_iterations: int = 1000, tolerance: floa
     Source: Warfield, Zou, Wells 2004, IEEE TMI 23(7): expectation maximisation, begun with the mean vote as in ITK.
     """
     _check(masks)
-    decisions = np.stack([mask.ravel() for mask in masks]).astype(np.float64)
-    # Pixels on which all decide alike behave alike: one row per pattern of decisions makes the loop short.
-    patterns, inverse, counts = np.unique(decisions, axis=1, return_inverse=True, return_counts=True)
-    prior = float(decisions.mean())
+    patterns, inverse, counts = _patterns(masks)
+    prior = float(patterns.mean(axis=0) @ counts / counts.sum())
     sensitivity, specificity = np.zeros(len(masks)), np.zeros(len(masks))
     weight = patterns.mean(axis=0)
     n_done = 0
@@ -118,8 +116,20 @@ def staple(masks: Sequence[Mask], *, max_iterations: int = 1000, tolerance: floa
     return Staple(probability, tuple(map(float, sensitivity)), tuple(map(float, specificity)), n_done)
 
 
+def _patterns(masks: Sequence[Mask]) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.intp]]:
+    """Pixels on which all decide alike behave alike: the patterns, which a pixel has, how many have it."""
+    code = np.zeros(masks[0].size, np.int64)
+    for number, mask in enumerate(masks):
+        code |= mask.ravel().astype(np.int64) << number
+    found, inverse, counts = np.unique(code, return_inverse=True, return_counts=True)
+    decisions = (found[None, :] >> np.arange(len(masks))[:, None]) & 1
+    return decisions.astype(np.float64), np.ravel(inverse), counts
+
+
 def _check(masks: Sequence[Mask]) -> None:
     if not masks:
         raise ValueError("a consensus needs at least one mask")
+    if len(masks) > 62:
+        raise ValueError(f"a consensus of {len(masks)} masks; at most 62 can be taken together")
     if len({mask.shape for mask in masks}) != 1:
         raise ValueError(f"masks of different sizes: {sorted({mask.shape for mask in masks})}")

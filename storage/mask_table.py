@@ -8,6 +8,10 @@ from sqlalchemy import Connection, func, select
 
 from storage.catalog import masks, reviews
 
+CONSENSUS = "consensus"
+NOT_PEOPLE = frozenset({CONSENSUS, "model"})
+"""Authors of masks who are nobody's read: they are given no images."""
+
 
 @dataclass(frozen=True)
 class MaskVersion:

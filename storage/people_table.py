@@ -28,6 +28,8 @@ def put(connection: Connection, name: str, role: Role) -> None:
     """
     if not name.strip() or len(name) > 80 or any(ord(c) < 32 for c in name):
         raise UserFacingError(f"{name[:80]!r} cannot be a name.", "Use 1 to 80 characters, best a pseudonym.")
+    if name == "consensus":
+        raise UserFacingError("Masks made from those of several people are called consensus.", "Use another name.")
     changed = connection.execute(annotators.update().where(annotators.c.name == name).values(role=role.value))
     if changed.rowcount == 0:
         connection.execute(annotators.insert().values(name=name, role=role.value))

@@ -15,10 +15,12 @@ from domain.errors import UserFacingError
 from domain.events import CancelToken, OnProgress, Progress, no_progress
 from domain.study import TrialStatus
 from processing.agreement import PairAgreement, majority, pairs, staple
+from processing.overlap import dice
 from storage.atomic_write import write_atomically
-from storage.mask_table import MaskVersion
+from storage.mask_table import CONSENSUS, NOT_PEOPLE, MaskVersion
 from storage.study import Study
 
+Method = Literal["majority", "staple"]
 ACTIVE_TIME_RULE = (
     "Active time of an image: the window was in front, the annotator was not idle for longer than 5 s, and the tracker "
     "saw at least one eye. Trials recorded elsewhere count from onset to the end of the last fixation."
@@ -82,7 +84,10 @@ def examine(
     name = target or study.settings.targets[0].name
     if name not in {one.name for one in study.settings.targets}:
         raise UserFacingError(f"The study has no target {name!r}.", "See `sightline study show`.")
-    by_image = newest_masks(study, name)
+    by_image = {
+        image_id: {person: version for person, version in people.items() if person != CONSENSUS}
+        for image_id, people in newest_masks(study, name).items()
+    }
     found: list[PairAgreement] = []
     shared = {image_id: people for image_id, people in by_image.items() if len(people) > 1}
     for number, (image_id, people) in enumerate(shared.items()):
@@ -130,29 +135,55 @@ def figures(study: Study, target: str) -> list[AnnotatorFigures]:
     return result
 
 
-def make_consensus(
-    study: Study,
-    image_id: str,
-    *,
-    target: str,
-    method: Literal["majority", "staple"] = "staple",
-    save: bool = True,
-) -> NDArray[np.bool_]:
+@dataclass(frozen=True)
+class Consensus:
+    """One mask from several: how it was made, from which versions, and the Dice of each with it. Not stored yet."""
+
+    image_id: str
+    target: str
+    method: Method
+    mask: NDArray[np.bool_]
+    versions: dict[str, int]
+    dice: dict[str, float]
+
+    def store(self, study: Study) -> int:
+        """Keep it as the next version of `consensus`; the masks it is from stay as they are."""
+        facts = {"method": self.method, "from": self.versions}
+        return study.save_mask(self.image_id, CONSENSUS, self.target, self.mask, origin="consensus", facts=facts)
+
+
+def find_consensus(study: Study, image_id: str, *, target: str, method: Method = "staple") -> Consensus:
+    """One mask from all annotators of an image.
+
+    Raises:
+        UserFacingError: fewer than two annotators have a mask.
+    """
+    study.require("see others")
+    newest = {version.annotator: version for version in study.mask_versions(image_id, target=target)}
+    people = {name: newest[name] for name in sorted(newest) if name not in NOT_PEOPLE}
+    if len(people) < 2:
+        raise UserFacingError(f"{image_id} has masks of {len(people)} annotators.", "A consensus needs two or more.")
+    masks = {name: study.read_version(version) for name, version in people.items()}
+    mask = majority(list(masks.values())) if method == "majority" else staple(list(masks.values())).mask
+    return Consensus(
+        image_id,
+        target,
+        method,
+        mask,
+        {name: version.version for name, version in people.items()},
+        {name: dice(one, mask) for name, one in masks.items()},
+    )
+
+
+def make_consensus(study: Study, image_id: str, *, target: str, method: Method = "staple") -> NDArray[np.bool_]:
     """One mask from all annotators of an image; stored as a mask of the annotator `consensus`.
 
     Raises:
         UserFacingError: fewer than two annotators have a mask.
     """
-    people = newest_masks(study, target).get(image_id, {})
-    names = sorted(name for name in people if name != "consensus")
-    if len(names) < 2:
-        raise UserFacingError(f"{image_id} has masks of {len(names)} annotators.", "A consensus needs two or more.")
-    masks = [study.read_version(people[name]) for name in names]
-    mask = majority(masks) if method == "majority" else staple(masks).mask
-    if save:
-        facts = {"method": method, "from": {name: people[name].version for name in names}}
-        study.save_mask(image_id, "consensus", target, mask, origin="consensus", facts=facts)
-    return mask
+    found = find_consensus(study, image_id, target=target, method=method)
+    found.store(study)
+    return found.mask
 
 
 def write_csv(report: AgreementReport, path: Path) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from domain.errors import UserFacingError
 from domain.study import TrialStatus
 from storage import assignment_table, audit_log, review_table
-from storage.mask_table import MaskVersion
+from storage.mask_table import CONSENSUS, NOT_PEOPLE, MaskVersion
 from storage.review_table import Decision, Difficulty, Review
 from storage.study import Study
 
@@ -61,11 +61,13 @@ def cases(study: Study, *, target: str = "", state: str = "", blind: bool = Fals
             by_annotator = newest.get((image.image_id, one.name))
             if not by_annotator:
                 continue
-            names = _blind_order(image.image_id, sorted(by_annotator)) if blind else sorted(by_annotator)
+            people = sorted(by_annotator.keys() - {CONSENSUS})
+            names = _blind_order(image.image_id, people) if blind else people
+            names += [CONSENSUS] if CONSENSUS in by_annotator else []
             candidates = tuple(
                 Candidate(
                     version=by_annotator[name],
-                    shown_name=f"Reader {number}" if blind else name,
+                    shown_name=f"Reader {number}" if blind and name != CONSENSUS else name,
                     state=_state(by_annotator[name], decided.get((image.image_id, one.name, name))),
                 )
                 for number, name in enumerate(names, start=1)
@@ -76,6 +78,16 @@ def cases(study: Study, *, target: str = "", state: str = "", blind: bool = Fals
             if not state or whole == state:
                 found.append(ReviewCase(image.image_id, one.name, shown, candidates, whole))
     return found
+
+
+def history(study: Study, image_id: str, target: str) -> str:
+    """The last decision on an image and who made it, as a sentence; empty where there is none."""
+    decisions = all_reviews(study, image_id=image_id, target=target)
+    if not decisions:
+        return ""
+    last = decisions[-1]
+    words = ", ".join(word for word in (last.reason, last.difficulty, last.comment) if word)
+    return f"{last.reviewer}: {last.decision} {last.annotator}, version {last.version}{f' ({words})' if words else ''}"
 
 
 def decide(
@@ -119,6 +131,8 @@ def decide(
             if decision == "accepted" and before is not None and before.annotator != version.annotator:
                 changes[before.annotator] = TrialStatus.DONE
             for annotator, status in changes.items():
+                if annotator in NOT_PEOPLE:
+                    continue  # a status would take a read away from somebody
                 assignment_table.set_status(
                     connection, version.image_id, annotator, target=version.target, status=status
                 )

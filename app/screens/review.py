@@ -5,37 +5,36 @@ from __future__ import annotations
 from functools import partial
 from typing import ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
-    QButtonGroup,
     QCheckBox,
     QComboBox,
     QFrame,
     QHBoxLayout,
-    QLineEdit,
     QListWidget,
     QListWidgetItem,
     QMenu,
-    QRadioButton,
     QVBoxLayout,
     QWidget,
 )
 
-from app.colour_maps import LEVEL_COLOURS
 from app.context import Services
 from app.screen import Screen, screens
 from app.texts import tr
 from app.theme import status_icon
-from app.widgets.image_canvas import ImageCanvas
-from app.widgets.layers import Layer, MaskLayer, OutlineLayer
-from app.widgets.plain import EmptyState, button, label, line, row
+from app.widgets.edit_bar import EditBar
+from app.widgets.mask_comparison import MODES, MaskComparison
+from app.widgets.plain import EmptyState, label
+from app.widgets.review_panel import ReviewPanel, colour_of
 from app.widgets.viewer import PeekFilter, bind_view_actions
+from domain.events import CancelToken, OnProgress
 from domain.study import Role, TrialStatus
-from domain.view import ImageView
-from storage.review_table import Decision, Difficulty
-from workflows.review import QUICK_REASONS, Candidate, ReviewCase, cases, decide, undo
+from storage.mask_table import NOT_PEOPLE
+from storage.review_table import Decision
+from workflows.agreement import Consensus, Method, find_consensus
+from workflows.review import QUICK_REASONS, Candidate, ReviewCase, cases, decide, history, undo
+from workflows.review_edit import ReviewEdit
 
 _MARKS = {
     "new": TrialStatus.DONE,
@@ -44,8 +43,8 @@ _MARKS = {
     "flagged": TrialStatus.FLAGGED,
 }
 STATES = ("", "new", "flagged", "returned", "accepted")
-DIFFICULTIES: tuple[Difficulty, ...] = ("", "easy", "medium", "hard")
-OVERLAY, SIDE_BY_SIDE, FLICKER = "overlay", "side by side", "one at a time"
+# K goes through these: what is shown now, what comes next.
+NEXT_METHOD: dict[str, Method | None] = {"": "majority", "majority": "staple", "staple": None}
 
 
 @screens.register("review")
@@ -61,12 +60,9 @@ class ReviewScreen(Screen):
         super().__init__(services)
         self._cases: list[ReviewCase] = []
         self._place = 0
-        self._chosen = 0
-        self._mode = OVERLAY
-        self._masks: list[NDArray[np.bool_]] = []
-        self._is_linking = False
-        self.canvas = ImageCanvas()
-        self._others: list[ImageCanvas] = []
+        self._preview: Consensus | None = None
+        self.shown = MaskComparison()
+        self.canvas = self.shown.canvas
         self._empty = EmptyState(
             "review", tr("There is nothing to review yet."), tr("Worklist"), lambda: services.navigate("worklist")
         )
@@ -75,17 +71,30 @@ class ReviewScreen(Screen):
         body.setContentsMargins(0, 0, 0, 0)
         body.setSpacing(0)
         body.addWidget(self._case_list())
-        self._canvases = QHBoxLayout()
-        self._canvases.setSpacing(2)
-        self._canvases.addWidget(self.canvas, 1)
-        body.addLayout(self._canvases, 1)
-        body.addWidget(self._panel())
+        self.editing = EditBar(self, self.canvas, services.actions)
+        middle = QVBoxLayout()
+        middle.setSpacing(0)
+        middle.addWidget(self.editing)
+        middle.addWidget(self.shown, 1)
+        body.addLayout(middle, 1)
+        self._panel = ReviewPanel(services.actions)
+        body.addWidget(self._panel)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(self._body, 1)
         whole.addWidget(self._empty, 1)
-        self.canvas.view_changed.connect(self._on_view_changed)
         self._bind()
+
+    def can_leave(self) -> bool:
+        """An edit is saved or dropped first."""
+        if self.editing.is_active and self.editing.edit is not None and self.editing.edit.is_changed:
+            self._panel.said.setText(tr("Save the edit, or drop it, before you go on."))
+            return False
+        return True
+
+    def on_hidden(self) -> None:
+        if self.editing.is_active:
+            self._end_edit()
 
     def on_shown(self, **arguments: object) -> None:
         wanted = arguments.get("image_id")
@@ -119,68 +128,42 @@ class ReviewScreen(Screen):
             column.addWidget(widget)
         return frame
 
-    def _panel(self) -> QFrame:
-        panel = QFrame()
-        panel.setProperty("role", "bar")
-        panel.setFixedWidth(300)
-        column = QVBoxLayout(panel)
-        column.setContentsMargins(18, 16, 18, 16)
-        column.setSpacing(9)
-        self._name = label("", "heading")
-        column.addWidget(self._name)
-        column.addWidget(label(tr("Masks of this image"), "muted"))
-        self._candidates = QVBoxLayout()
-        self._candidates.setSpacing(4)
-        self._candidate_group = QButtonGroup(self)
-        self._candidate_group.idClicked.connect(self._choose)
-        column.addLayout(self._candidates)
-        column.addWidget(line())
-        self._modes = QComboBox()
-        for mode in (OVERLAY, SIDE_BY_SIDE, FLICKER):
-            self._modes.addItem(tr(mode).capitalize(), mode)
-        self._modes.setAccessibleName(tr("How masks are compared"))
-        self._modes.currentIndexChanged.connect(self._on_mode)
-        column.addWidget(self._modes)
-        column.addWidget(label(tr("Space changes the mask; hold Tab to see the image alone."), "small", wraps=True))
-        column.addWidget(line())
-        self._difficulty = QComboBox()
-        for difficulty in DIFFICULTIES:
-            self._difficulty.addItem(tr(difficulty) if difficulty else tr("Difficulty: not said"), difficulty)
-        self._difficulty.setAccessibleName(tr("Difficulty"))
-        self._comment = QLineEdit()
-        self._comment.setPlaceholderText(tr("Comment"))
-        self._comment.returnPressed.connect(lambda: self.canvas.setFocus())
-        column.addWidget(self._difficulty)
-        column.addWidget(self._comment)
-        column.addStretch(1)
-        self._said = label("", "small", wraps=True)
-        column.addWidget(self._said)
-        actions = self.services.actions
-        self._return = button(tr("Return…"), self.return_mask, icon_name="undo")
-        flag = button(tr("Flag"), self.flag, icon_name="flag")
-        take_back = button(tr("Undo"), self.undo, icon_name="undo", role="quiet")
-        accept = button(tr("Accept"), self.accept, role="primary", icon_name="check")
-        for made, action_id in (
-            (self._return, "review.return"),
-            (flag, "review.flag"),
-            (take_back, "review.undo"),
-            (accept, "review.accept"),
-        ):
-            actions.decorate(made, action_id)
-        column.addLayout(row(take_back, flag))
-        column.addLayout(row(self._return, accept))
-        return panel
-
     def _bind(self) -> None:
-        bind = self.services.actions.bind
-        bind(self, "review.accept", self.accept)
-        bind(self, "review.return", self.return_mask)
-        bind(self, "review.flag", self.flag)
-        bind(self, "review.undo", self.undo)
-        bind(self, "review.flicker", self.next_mask)
-        bind(self, "review.next", partial(self._go, 1))
-        bind(self, "review.previous", partial(self._go, -1))
-        bind(self, "review.comment", lambda: self._comment.setFocus())
+        panel, bind = self._panel, self.services.actions.bind
+        for signal, slot in (
+            (panel.chosen, self._choose),
+            (panel.mode_changed, self.shown.set_mode),
+            (panel.edit_asked, self.edit),
+            (panel.consensus_asked, self.next_consensus),
+            (panel.store_asked, self.store_consensus),
+            (panel.accept_asked, self.accept),
+            (panel.return_asked, self.return_mask),
+            (panel.flag_asked, self.flag),
+            (panel.undo_asked, self.undo),
+            (panel.comment_left, self.canvas.setFocus),
+            (self.editing.saved, self._save_edit),
+            (self.editing.dropped, self._end_edit),
+        ):
+            signal.connect(slot)
+        self._keys: list[QAction] = [
+            bind(self, "review.accept", self.accept),
+            bind(self, "review.return", self.return_mask),
+            bind(self, "review.flag", self.flag),
+            bind(self, "review.undo", self.undo),
+            bind(self, "review.flicker", self.next_mask),
+            bind(self, "review.next", partial(self._go, 1)),
+            bind(self, "review.previous", partial(self._go, -1)),
+            bind(self, "review.comment", lambda: panel.comment.setFocus()),
+            bind(self, "review.easy", partial(panel.say_difficulty, "easy")),
+            bind(self, "review.medium", partial(panel.say_difficulty, "medium")),
+            bind(self, "review.hard", partial(panel.say_difficulty, "hard")),
+            bind(self, "review.mode", self.next_mode),
+            bind(self, "review.blind", self._blind.toggle),
+            bind(self, "review.edit", self.edit),
+            bind(self, "review.consensus", self.next_consensus),
+        ]
+        self._store_key = bind(self, "review.store", self.store_consensus)
+        self._store_key.setEnabled(False)
         bind_view_actions(self, self.canvas, self.services.actions)
         PeekFilter(self, self.canvas, self.services.actions)
 
@@ -202,7 +185,7 @@ class ReviewScreen(Screen):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         for number, reason in enumerate(QUICK_REASONS, start=1):
             menu.addAction(f"&{number}   {tr(reason)}", partial(self.return_for, reason))
-        menu.popup(self._return.mapToGlobal(self._return.rect().topLeft()))
+        menu.popup(self._panel.back.mapToGlobal(self._panel.back.rect().topLeft()))
 
     def return_for(self, reason: str) -> None:
         """Send the chosen mask back for this reason."""
@@ -211,19 +194,98 @@ class ReviewScreen(Screen):
     def undo(self) -> None:
         """Take the last decision on this image back."""
         case = self._case()
-        if case is not None:
+        if case is not None and not self.editing.is_active:
             undo(self.services.open_study, case.image_id, case.target, reviewer=self.services.annotator)
             self._read(case.image_id, stays=True)
-            self._said.setText(tr("The last decision was taken back."))
+            self._panel.said.setText(tr("The last decision was taken back."))
 
     def next_mask(self) -> None:
         """Show the next annotator's mask."""
-        if len(self._masks) > 1:
-            self._choose((self._chosen + 1) % len(self._masks))
+        if self.shown.n_masks > 1:
+            self._choose((self.shown.chosen + 1) % self.shown.n_masks)
+
+    def next_mode(self) -> None:
+        """Overlay, side by side, one at a time."""
+        self._panel.modes.setCurrentIndex((self._panel.modes.currentIndex() + 1) % len(MODES))
+
+    # edits and consensus
+
+    def edit(self) -> None:
+        """Change the chosen mask; it becomes a version of its own, and what the annotator made stays."""
+        candidate = self._candidate()
+        if candidate is None or self.editing.is_active:
+            return
+        self._drop_preview()
+        work = ReviewEdit(self.services.open_study, candidate.version)
+        self._set_editing(True)
+        words = tr("Editing the mask of {name}").format(name=candidate.shown_name)
+        self.editing.start(work, words, colour_of(self.shown.chosen, candidate))
+
+    def _save_edit(self) -> None:
+        work, case = self.editing.edit, self._case()
+        if work is None or case is None:
+            return
+        number = work.save(reviewer=self.services.annotator, comment=self._panel.comment.text().strip())
+        self._end_edit()
+        self.services.trial_saved.emit(case.image_id)
+        self._read(case.image_id, stays=True, chosen=work.version.annotator)
+        self._panel.said.setText(tr("Saved as version {n}; the one before stays.").format(n=number))
+
+    def _end_edit(self) -> None:
+        self.editing.stop()
+        self._set_editing(False)
+        self.canvas.setFocus()
+
+    def _set_editing(self, is_editing: bool) -> None:
+        for key in self._keys:
+            key.setEnabled(not is_editing)
+        self._panel.set_editing(is_editing)
+        self._list.setEnabled(not is_editing)
+        self._filter.setEnabled(not is_editing)
+        self._blind.setEnabled(not is_editing)
+        self.shown.set_alone(is_editing)
+
+    def next_consensus(self) -> None:
+        """Preview the majority, then STAPLE, then none; nothing is stored yet."""
+        case = self._case()
+        method = NEXT_METHOD[self._preview.method if self._preview is not None else ""]
+        if case is None or method is None:
+            self._drop_preview()
+            return
+        study, image_id, target = self.services.open_study, case.image_id, case.target
+
+        def work(_report: OnProgress, _cancel: CancelToken) -> Consensus:
+            return find_consensus(study, image_id, target=target, method=method)
+
+        self.services.tasks.start("", work, on_done=self._show_preview)
+
+    def store_consensus(self) -> None:
+        """Keep the consensus that is shown as a version of its own; it can then be accepted."""
+        found = self._preview
+        if found is not None:
+            number = found.store(self.services.open_study)
+            self.services.trial_saved.emit(found.image_id)
+            self._read(found.image_id, stays=True, chosen="consensus")
+            self._panel.said.setText(tr("The consensus is stored, version {n}.").format(n=number))
+
+    def _show_preview(self, found: Consensus) -> None:
+        case = self._case()
+        if case is None or case.image_id != found.image_id or self.editing.is_active:
+            return
+        self._preview = found
+        self._store_key.setEnabled(True)
+        self._panel.show_consensus(found, [(c.version.annotator, c.shown_name) for c in case.candidates])
+        self.shown.set_preview(found.mask)
+
+    def _drop_preview(self) -> None:
+        self._preview = None
+        self._store_key.setEnabled(False)
+        self._panel.show_consensus(None, [])
+        self.shown.set_preview(None)
 
     def _decide(self, decision: Decision, reason: str = "") -> None:
         case, candidate = self._case(), self._candidate()
-        if case is None or candidate is None:
+        if case is None or candidate is None or self.editing.is_active:
             return
         decide(
             self.services.open_study,
@@ -231,19 +293,18 @@ class ReviewScreen(Screen):
             decision,
             reviewer=self.services.annotator,
             reason=reason,
-            difficulty=DIFFICULTIES[self._difficulty.currentIndex()],
-            comment=self._comment.text().strip(),
+            difficulty=self._panel.difficulty,
+            comment=self._panel.comment.text().strip(),
         )
-        self._comment.clear()
-        self._difficulty.setCurrentIndex(0)
+        self._panel.clear_words()
         self.services.trial_saved.emit(case.image_id)
         following = self._cases[self._place + 1].image_id if self._place + 1 < len(self._cases) else case.image_id
         self._read(following, stays=True)
-        self._said.setText(tr("{name}: {decision}").format(name=case.shown_name, decision=tr(decision)))
+        self._panel.said.setText(tr("{name}: {decision}").format(name=case.shown_name, decision=tr(decision)))
 
     # cases
 
-    def _read(self, image_id: str, *, stays: bool = False) -> None:
+    def _read(self, image_id: str, *, stays: bool = False, chosen: str = "") -> None:
         state = "" if stays and self._filter.currentIndex() == 0 else str(self._filter.currentData())
         self._cases = cases(self.services.open_study, state=state, blind=self._blind.isChecked())
         everything = self._cases if not state else cases(self.services.open_study)
@@ -262,90 +323,30 @@ class ReviewScreen(Screen):
         self._list.setCurrentRow(place)
         self._list.blockSignals(False)
         self._open(place)
+        now = self._case()
+        names = [candidate.version.annotator for candidate in now.candidates] if now is not None else []
+        if chosen in names:
+            self._choose(names.index(chosen))
 
     def _open(self, place: int) -> None:
+        self._drop_preview()
         if not 0 <= place < len(self._cases):
-            self.canvas.set_pixels(None)
-            self._masks = []
+            self.shown.show_case(None, [], [])
             return
-        self._place, self._chosen = place, 0
-        case = self._cases[place]
-        study = self.services.open_study
-        self._masks = [study.read_version(candidate.version) for candidate in case.candidates]
-        self._name.setText(case.shown_name)
-        self._said.setText("")
-        self._show_candidates(case)
-        pixels = study.pixels(case.image_id)
-        self.canvas.set_pixels(pixels)
-        self._lay_canvases()
-        for other in self._others:
-            other.set_pixels(pixels)
-        self._show_masks()
-
-    def _show_candidates(self, case: ReviewCase) -> None:
-        while (item := self._candidates.takeAt(0)) is not None:
-            old = item.widget()
-            if old is not None:
-                self._candidate_group.removeButton(old)  # type: ignore[arg-type]  # only radio buttons are in there
-                old.deleteLater()
-        for number, candidate in enumerate(case.candidates):
-            words = tr("{name}, version {n}: {state}").format(
-                name=candidate.shown_name, n=candidate.version.version, state=tr(candidate.state)
-            )
-            made = QRadioButton(words)
-            colour = LEVEL_COLOURS[number % len(LEVEL_COLOURS)]
-            made.setStyleSheet(f"border-left: 4px solid {colour}; padding-left: 8px;")
-            made.setChecked(number == self._chosen)
-            self._candidate_group.addButton(made, number)
-            self._candidates.addWidget(made)
+        self._place = place
+        case, study = self._cases[place], self.services.open_study
+        masks = [study.read_version(candidate.version) for candidate in case.candidates]
+        colours = [colour_of(number, candidate) for number, candidate in enumerate(case.candidates)]
+        self.shown.show_case(study.pixels(case.image_id), masks, colours)
+        past = "" if self._blind.isChecked() else history(study, case.image_id, case.target)
+        self._panel.said.setText("")
+        self._panel.show_case(case.shown_name, case.candidates, past, 0)
+        n_people = sum(candidate.version.annotator not in NOT_PEOPLE for candidate in case.candidates)
+        self._panel.consensus.setEnabled(n_people > 1)
 
     def _choose(self, number: int) -> None:
-        self._chosen = number
-        chosen = self._candidate_group.button(number)
-        if chosen is not None:
-            chosen.setChecked(True)
-        self._show_masks()
-
-    def _show_masks(self) -> None:
-        if self._mode == SIDE_BY_SIDE and len(self._masks) > 1:
-            for number, canvas in enumerate([self.canvas, *self._others]):
-                canvas.set_layers({"mask": self._layer(number)})
-            return
-        layers: dict[str, Layer] = {}
-        if self._mode == OVERLAY:
-            for number, mask in enumerate(self._masks):
-                if number != self._chosen:
-                    layers[f"mask {number}"] = OutlineLayer(mask, LEVEL_COLOURS[number % len(LEVEL_COLOURS)])
-        if self._masks:
-            layers["chosen"] = self._layer(self._chosen)
-        self.canvas.set_layers(layers)
-
-    def _layer(self, number: int) -> Layer:
-        return MaskLayer(self._masks[number], LEVEL_COLOURS[number % len(LEVEL_COLOURS)])
-
-    def _lay_canvases(self) -> None:
-        wanted = max(0, min(len(self._masks), 4) - 1) if self._mode == SIDE_BY_SIDE else 0
-        while len(self._others) > wanted:
-            gone = self._others.pop()
-            self._canvases.removeWidget(gone)
-            gone.deleteLater()
-        while len(self._others) < wanted:
-            other = ImageCanvas()
-            self._others.append(other)
-            self._canvases.addWidget(other, 1)
-
-    def _on_mode(self, _index: int) -> None:
-        self._mode = str(self._modes.currentData())
-        self._open(self._place)
-
-    def _on_view_changed(self, view: ImageView | None) -> None:
-        if view is None or self._is_linking:
-            return
-        self._is_linking = True
-        for other in self._others:
-            if other.view is not None and other.view.image_size == view.image_size:
-                other.set_view(view)
-        self._is_linking = False
+        self._panel.choose(number)
+        self.shown.choose(number)
 
     def _go(self, step: int) -> None:
         if self._cases:
@@ -356,4 +357,4 @@ class ReviewScreen(Screen):
 
     def _candidate(self) -> Candidate | None:
         case = self._case()
-        return case.candidates[self._chosen] if case is not None and case.candidates else None
+        return case.candidates[self.shown.chosen] if case is not None and case.candidates else None

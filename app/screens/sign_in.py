@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QComboBox, QFormLayout, QLineEdit, QVBoxLayout
+from PySide6.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLineEdit, QVBoxLayout
 
 from app.context import Services
 from app.screen import Screen, screens
@@ -31,7 +31,7 @@ class SignInScreen(Screen):
         whole = QVBoxLayout(self)
         frame, column = card(margin=32, spacing=16)
         frame.setFixedWidth(460)
-        self._study_name = label("", "title", wraps=True)
+        self._study_name = label("", "heading", wraps=True)
         column.addWidget(self._study_name)
         self._words = label("", "muted", wraps=True)
         column.addWidget(self._words)
@@ -58,7 +58,12 @@ class SignInScreen(Screen):
         other = button(tr("Another study"), lambda: services.navigate("welcome"), role="quiet")
         column.addLayout(row(self._go, other, None))
         whole.addStretch(2)
-        whole.addWidget(frame, 0, Qt.AlignmentFlag.AlignHCenter)
+        # Springs, not an alignment: an aligned card is given the height of one line for words that need two.
+        middle = QHBoxLayout()
+        middle.addStretch(1)
+        middle.addWidget(frame)
+        middle.addStretch(1)
+        whole.addLayout(middle)
         whole.addStretch(3)
 
     def on_shown(self, **arguments: object) -> None:

@@ -84,6 +84,11 @@ class StrokeTools(QObject):
         self.changed.emit(with_polygon(self._mask, corners, adds=adds), "polygon")
         return True
 
+    @property
+    def has_polygon(self) -> bool:
+        """Whether a polygon is being drawn."""
+        return bool(self._corners)
+
     def drop_polygon(self) -> None:
         """Forget the polygon being drawn."""
         self._corners = []

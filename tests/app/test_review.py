@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
 from domain.study import Role, TrialStatus
+from workflows.review import all_reviews
 from workflows.sample_study import open_sample_study
 
 
@@ -78,3 +79,85 @@ def test_that_a_blind_review_names_nobody(window, reviewed):
     assert "anna" not in said
     assert "ben" not in said
     assert "synthetic" not in said
+
+
+@pytest.mark.window
+def test_that_an_edit_in_review_is_a_version_of_its_own_and_the_original_stays(window, reviewed):
+    study = window.services.study
+    before = files_of(study.folder)
+    case = reviewed._cases[0]
+    version = case.candidates[0].version
+    QTest.keyClick(reviewed, Qt.Key.Key_E)
+    assert reviewed.editing.is_active
+    QTest.keyClick(reviewed, Qt.Key.Key_A)  # decides nothing while a mask is edited
+    canvas = reviewed.canvas
+    corner = canvas.image_rect_on_widget().topLeft()
+    for place in ((40, 40), (90, 60)):
+        QTest.mousePress(canvas, Qt.MouseButton.LeftButton, pos=corner + QPoint(*place))
+        QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=corner + QPoint(*place))
+    assert len(reviewed.editing.edit._done) == 2
+    once = reviewed.editing.edit.mask.copy()
+    QTest.keyClick(reviewed, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert not np.array_equal(once, reviewed.editing.edit.mask)
+    QTest.keyClick(reviewed, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+    assert np.array_equal(once, reviewed.editing.edit.mask)
+    QTest.keyClick(reviewed, Qt.Key.Key_Escape)  # a key alone never drops work
+    assert reviewed.editing.is_active
+    window.navigate("worklist")
+    assert window.current_screen == "review"
+    assert all(c.state == "new" for c in case.candidates)
+    QTest.keyClick(reviewed, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert not reviewed.editing.is_active
+    newest = study.mask_versions(case.image_id, version.annotator, "polyp")[-1]
+    assert (newest.version, newest.parent, newest.origin, newest.author) == (2, 1, "review", "rita")
+    assert np.array_equal(study.read_version(newest), once)
+    after = files_of(study.folder)
+    assert {name: after[name] for name in before} == before
+    assert "edited in review" in reviewed._panel._group.button(0).text()
+    QTest.keyClick(reviewed, Qt.Key.Key_A)
+    assert study.accepted_version(case.image_id, "polyp").version == 2
+
+
+@pytest.mark.window
+def test_that_a_consensus_is_seen_first_then_stored_and_can_be_accepted(window, reviewed, wait_until):
+    study = window.services.study
+    image_id = reviewed._cases[0].image_id
+    QTest.keyClick(reviewed, Qt.Key.Key_K)
+    wait_until(lambda: reviewed._preview is not None)
+    assert reviewed._preview.method == "majority"
+    assert "Majority of 2 masks" in reviewed._panel._consensus_words.text()
+    QTest.keyClick(reviewed, Qt.Key.Key_K)
+    wait_until(lambda: reviewed._preview.method == "staple")
+    assert study.mask_versions(image_id, "consensus", "polyp") == []
+    wanted = reviewed._preview.mask
+    QTest.keyClick(reviewed, Qt.Key.Key_Return)
+    stored = study.mask_versions(image_id, "consensus", "polyp")[-1]
+    assert stored.origin == "consensus"
+    assert np.array_equal(study.read_version(stored), wanted)
+    assert reviewed._candidate().version == stored
+    QTest.keyClick(reviewed, Qt.Key.Key_A)
+    assert study.accepted_version(image_id, "polyp") == stored
+    assert study.statuses("consensus", "polyp") == {}
+
+
+@pytest.mark.window
+def test_that_every_part_of_the_review_has_one_key(window, reviewed):
+    panel, shown = reviewed._panel, reviewed.shown
+    for mode, n_beside in (("side by side", 1), ("one at a time", 0), ("overlay", 0)):
+        QTest.keyClick(reviewed, Qt.Key.Key_M)
+        assert (shown.mode, len(shown._others)) == (mode, n_beside)
+    before = shown.chosen
+    QTest.keyClick(reviewed, Qt.Key.Key_Space)
+    assert shown.chosen != before
+    is_blind = reviewed._blind.isChecked()
+    QTest.keyClick(reviewed, Qt.Key.Key_B)
+    assert reviewed._blind.isChecked() is not is_blind
+    for key, difficulty in ((Qt.Key.Key_1, "easy"), (Qt.Key.Key_2, "medium"), (Qt.Key.Key_3, "hard")):
+        QTest.keyClick(reviewed, key)
+        assert panel.difficulty == difficulty
+    QTest.keyClick(reviewed, Qt.Key.Key_C)
+    QTest.keyClicks(panel.comment, "border unclear")
+    QTest.keyClick(panel.comment, Qt.Key.Key_Return)
+    QTest.keyClick(reviewed, Qt.Key.Key_F)
+    last = all_reviews(window.services.study)[-1]
+    assert (last.decision, last.difficulty, last.comment) == ("flagged", "hard", "border unclear")

@@ -25,6 +25,7 @@ def register(cli: typer.Typer) -> None:
         as_: AsPerson = "",
     ) -> None:
         """Print how far annotators agree, their times, and the quality of their gaze."""
+        from storage.mask_table import NOT_PEOPLE
         from workflows import agreement as work
 
         with open_as(study, as_) as opened:
@@ -54,7 +55,7 @@ def register(cli: typer.Typer) -> None:
                 by_image = work.newest_masks(opened, report.target)
                 n_made = 0
                 for image_id, people in by_image.items():
-                    if len([name for name in people if name != "consensus"]) > 1:
+                    if len(people.keys() - NOT_PEOPLE) > 1:
                         work.make_consensus(opened, image_id, target=report.target, method=consensus)
                         n_made += 1
                 print(f"{n_made} consensus masks ({consensus}) stored")

@@ -1,0 +1,121 @@
+"""Several masks of one image: over one another, side by side with linked views, or one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+
+from app.widgets.image_canvas import ImageCanvas, Viewable
+from app.widgets.layers import Layer, MaskLayer, OutlineLayer
+from domain.view import ImageView
+
+OVERLAY, SIDE_BY_SIDE, FLICKER = "overlay", "side by side", "one at a time"
+MODES = (OVERLAY, SIDE_BY_SIDE, FLICKER)
+MOST_BESIDE = 4
+PREVIEW_COLOUR = "#FFFFFF"
+
+Mask = NDArray[np.bool_]
+
+
+class MaskComparison(QWidget):
+    """One canvas, or as many as masks are shown beside one another; `canvas` is the first and always there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.canvas = ImageCanvas()
+        self.mode = OVERLAY
+        self.chosen = 0
+        self._others: list[ImageCanvas] = []
+        self._masks: list[Mask] = []
+        self._colours: list[str] = []
+        self._preview: Mask | None = None
+        self._is_alone = False
+        self._is_linking = False
+        self._line = QHBoxLayout(self)
+        self._line.setContentsMargins(0, 0, 0, 0)
+        self._line.setSpacing(2)
+        self._line.addWidget(self.canvas, 1)
+        self.canvas.view_changed.connect(self._on_view_changed)
+
+    @property
+    def n_masks(self) -> int:
+        """How many masks the case has."""
+        return len(self._masks)
+
+    def show_case(self, pixels: Viewable | None, masks: Sequence[Mask], colours: Sequence[str]) -> None:
+        """Another image with its masks."""
+        self._masks, self._colours = list(masks), list(colours)
+        self.chosen, self._preview = 0, None
+        self.canvas.set_pixels(pixels)
+        for other in self._others:
+            other.set_pixels(pixels)
+        self._arrange()
+
+    def choose(self, number: int) -> None:
+        """Show the n-th mask before the others."""
+        self.chosen = number
+        self._draw()
+
+    def set_mode(self, mode: str) -> None:
+        """One of MODES."""
+        self.mode = mode
+        self._arrange()
+
+    def set_alone(self, is_alone: bool) -> None:
+        """Only the first canvas, for editing; its layers are the caller's until then."""
+        self._is_alone = is_alone
+        self._arrange()
+
+    def set_preview(self, mask: Mask | None) -> None:
+        """Show a mask that is not stored yet, the others as outlines."""
+        self._preview = mask
+        self._draw()
+
+    def _arrange(self) -> None:
+        is_beside = self.mode == SIDE_BY_SIDE and not self._is_alone
+        wanted = max(0, min(len(self._masks), MOST_BESIDE) - 1) if is_beside else 0
+        while len(self._others) > wanted:
+            gone = self._others.pop()
+            self._line.removeWidget(gone)
+            gone.deleteLater()
+        while len(self._others) < wanted:
+            other = ImageCanvas()
+            other.set_pixels(self.canvas.pixels)
+            self._others.append(other)
+            self._line.addWidget(other, 1)
+        self._draw()
+
+    def _draw(self) -> None:
+        if self._is_alone:
+            return
+        if self._others:
+            for number, canvas in enumerate([self.canvas, *self._others]):
+                canvas.set_layers({"mask": self._layer(number), **self._preview_layer()})
+            return
+        layers: dict[str, Layer] = {}
+        if self.mode == OVERLAY:
+            for number, mask in enumerate(self._masks):
+                if number != self.chosen:
+                    layers[f"mask {number}"] = OutlineLayer(mask, self._colours[number])
+        if self._masks:
+            layers["chosen"] = self._layer(self.chosen)
+        self.canvas.set_layers({**layers, **self._preview_layer()})
+
+    def _layer(self, number: int) -> Layer:
+        kind = MaskLayer if self._preview is None else OutlineLayer
+        return kind(self._masks[number], self._colours[number])
+
+    def _preview_layer(self) -> dict[str, Layer]:
+        return {} if self._preview is None else {"preview": MaskLayer(self._preview, PREVIEW_COLOUR)}
+
+    def _on_view_changed(self, view: ImageView | None) -> None:
+        if view is None or self._is_linking:
+            return
+        self._is_linking = True
+        for other in self._others:
+            if other.view is not None and other.view.image_size == view.image_size:
+                other.set_view(view)
+        self._is_linking = False
