@@ -218,7 +218,7 @@ class ReviewScreen(Screen):
         self._drop_preview()
         work = ReviewEdit(self.services.open_study, candidate.version)
         self._set_editing(True)
-        words = tr("Editing the mask of {name}").format(name=candidate.shown_name)
+        words = tr("Editing: {name}").format(name=candidate.shown_name)
         self.editing.start(work, words, colour_of(self.shown.chosen, candidate))
 
     def _save_edit(self) -> None:

@@ -63,7 +63,7 @@ class EditBar(QFrame):
         line.addStretch(1)
         drop = button(tr("Drop"), self.drop, icon_name="close")
         drop.setToolTip(tr("Leave the mask as it was"))
-        self._save = button(tr("Save as a new version"), self.save, role="primary", icon_name="check")
+        self._save = button(tr("Save version"), self.save, role="primary", icon_name="check")
         self._save.setToolTip(tr("Save as a new version  ({keys})").format(keys=actions.shown_keys("correct.accept")))
         line.addWidget(drop)
         line.addWidget(self._save)

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from processing.overlap import dice, dice_at_thresholds, hausdorff95_px, iou
 
@@ -58,3 +59,57 @@ def test_that_many_thresholds_at_once_give_what_one_at_a_time_gives():
     assert dice_at_thresholds(values, mask, thresholds) == pytest.approx(expected)
     empty = np.zeros((3, 3), np.float32)
     assert dice_at_thresholds(empty, empty > 0, thresholds).tolist() == [1.0] * len(thresholds)
+
+
+def shapes(n: int) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """Pairs of masks as people draw them: blobs moved, with holes, in several parts, at the edge, one pixel."""
+    rng = np.random.default_rng(11)
+    found = []
+    for number in range(n):
+        height, width = (int(v) for v in rng.integers(40, 160, 2))
+        smooth = ndimage.gaussian_filter(rng.standard_normal((height, width)), 6)
+        first = smooth > np.quantile(smooth, 0.8)
+        second = np.roll(first, (int(rng.integers(-9, 9)), int(rng.integers(-9, 9))), (0, 1))
+        second ^= ndimage.gaussian_filter(rng.standard_normal((height, width)), 4) > 0.11
+        found.append((f"blobs {number}", first, second))
+    one, square = np.zeros((30, 50), np.bool_), np.zeros((30, 50), np.bool_)
+    one[29, 49] = True
+    square[:12, :12] = True
+    square[4:7, 4:7] = False
+    return [*found, ("one pixel and a ring at the edge", one, square)]
+
+
+SHAPES = shapes(20)
+EACH = pytest.mark.parametrize(("first", "second"), [(a, b) for _, a, b in SHAPES], ids=[name for name, _, _ in SHAPES])
+
+
+@EACH
+def test_that_hausdorff95_equals_simpleitk_distance_maps(first: np.ndarray, second: np.ndarray) -> None:
+    sitk = pytest.importorskip("SimpleITK")
+
+    def border(mask: np.ndarray) -> np.ndarray:
+        # Borders in SimpleITK's way need a rim: a mask at the edge of the image ends there.
+        padded = sitk.GetImageFromArray(np.pad(mask, 1).astype(np.uint8))
+        return sitk.GetArrayFromImage(sitk.BinaryContour(padded, fullyConnected=False))[1:-1, 1:-1] > 0
+
+    def distances(source: np.ndarray, to: np.ndarray) -> np.ndarray:
+        image = sitk.GetImageFromArray(to.astype(np.uint8))
+        field = sitk.SignedMaurerDistanceMap(image, squaredDistance=True, useImageSpacing=False)
+        # Below zero is inside; a border pixel of both is no way apart.
+        return np.sqrt(np.maximum(sitk.GetArrayFromImage(field)[source].astype(np.float64), 0))
+
+    a, b = border(first), border(second)
+    expected = max(np.percentile(distances(a, b), 95), np.percentile(distances(b, a), 95))
+    assert hausdorff95_px(first, second) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:monai:FutureWarning")
+@EACH
+def test_that_hausdorff95_dice_and_iou_equal_monai(first: np.ndarray, second: np.ndarray) -> None:
+    torch = pytest.importorskip("torch", reason="MONAI needs torch")
+    metrics = pytest.importorskip("monai.metrics", reason="MONAI is no part of Sightline: pip install monai")
+    a, b = (torch.from_numpy(mask[None, None].astype(np.float32)) for mask in (first, second))
+    distance = metrics.compute_hausdorff_distance(a, b, include_background=True, percentile=95)
+    assert hausdorff95_px(first, second) == pytest.approx(float(distance), rel=1e-6, abs=1e-6)
+    assert dice(first, second) == pytest.approx(float(metrics.compute_dice(a, b)), abs=1e-6)
+    assert iou(first, second) == pytest.approx(float(metrics.compute_iou(a, b)), abs=1e-6)
