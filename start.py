@@ -132,7 +132,7 @@ def venv_python() -> Path:
 def make_venv() -> None:
     if works([str(venv_python()), "-c", "import pip"]):
         return
-    say("[1/4] Making .venv")
+    say("[1/5] Making .venv")
     if not works([sys.executable, "-c", "import venv, ensurepip"]):
         version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
         apt_install([f"{version}-venv"], "This Python has no venv module.")
@@ -164,7 +164,7 @@ def install_torch(pip: list[str]) -> None:
     gpu = has_nvidia_gpu()
     default_is_cuda = platform.system() == "Linux" and platform.machine() in ("x86_64", "AMD64")
     flavour = "CUDA" if gpu else "CPU"
-    say(f"[2/4] Installing torch for {flavour} ({'an NVIDIA GPU was found' if gpu else 'no NVIDIA GPU was found'})")
+    say(f"[2/5] Installing torch for {flavour} ({'an NVIDIA GPU was found' if gpu else 'no NVIDIA GPU was found'})")
     if gpu == default_is_cuda or platform.system() == "Darwin":
         run([*pip, wanted], "Installing torch")
         return
@@ -209,12 +209,14 @@ def set_up(extras: str) -> None:
     pip = [str(venv_python()), "-m", "pip", "install", "--disable-pip-version-check", "-c", "constraints.txt"]
     if not works([str(venv_python()), "-c", "import torch"]):
         install_torch(pip)
-    say("[3/4] Installing Sightline and its libraries")
+    say("[3/5] Installing Sightline and its libraries")
     target = f".[{extras}]" if extras else "."
     run([*pip, "--config-settings", "editable_mode=compat", "-e", target], "Installing Sightline")
-    say("[4/4] Checking the installation")
+    say("[4/5] Checking the installation")
     check = "import torch, PySide6, h5py, cv2, sqlalchemy, pydicom; print('torch', torch.__version__)"
     run([str(venv_python()), "-c", check], "Importing the libraries")
+    say("[5/5] Compiling what makes masks of gaze, so that the first mask need not wait")
+    run([str(venv_python()), "-m", "workflows.warm_up"], "Compiling")
     STAMP.write_text(json.dumps({**wanted, "extras": extras or found.get("extras", "")}), encoding="utf-8")
 
 

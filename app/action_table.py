@@ -36,6 +36,7 @@ _GENERAL = (
     Action("go.review", "Go to Review", ("Ctrl+7",)),
     Action("go.train", "Go to Train", ("Ctrl+8",)),
     Action("go.export", "Go to Export", ("Ctrl+9",)),
+    Action("go.predict", "Go to Predict", ("Ctrl+0",)),
     Action("go.settings", "Go to Settings", ("Ctrl+,",)),
 )
 

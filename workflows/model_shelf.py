@@ -63,6 +63,17 @@ def previous_model(study: Study) -> Path | None:
     return study.folder / history[-2]["path"] if len(history) > 1 else None
 
 
+def models_of(study: Study) -> list[tuple[Path, bool]]:
+    """All models one can predict with, and whether each is the one in use: that one first, then the newest."""
+    active = active_model(study)
+    kept = [path for path in (study.folder / "models").glob("*.safetensors") if path != active]
+    names = {path.stem for path in kept} | ({active.stem} if active is not None else set())
+    fresh = [path for path in (study.folder / "runs").glob("*/model.safetensors") if path.parent.name not in names]
+    others = sorted([*kept, *fresh], key=lambda path: -path.stat().st_mtime)
+    there = [(active, True)] if active is not None and active.is_file() else []
+    return [*there, *((path, False) for path in others)]
+
+
 def _history(study: Study) -> list[dict[str, Any]]:
     path = study.folder / "models" / _FILE
     if not path.exists():

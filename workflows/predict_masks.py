@@ -64,15 +64,22 @@ def predict_study(
     study.add_annotator(MODEL_AUTHOR, Role.ANNOTATOR)
     found = []
     images = (_shown(study, image_id) for image_id in ids)
-    for number, (image_id, prediction) in enumerate(_predicted(predictor, ids, images, cancel), start=1):
-        facts = {"model": model.name, "uncertainty": round(prediction.uncertainty, 4)}
-        study.save_mask(image_id, MODEL_AUTHOR, name, prediction.mask, origin="model", facts=facts)
-        found.append(PredictedImage(image_id, prediction.uncertainty, float(prediction.mask.mean())))
-        on_progress(Progress(number, len(ids), "predicting"))
-    found.sort(key=lambda one: -one.uncertainty)
-    rows = [{"image_id": one.image_id, "uncertainty": one.uncertainty, "area_share": one.area_share} for one in found]
-    write_text_atomically(_worklist_path(study, name), json.dumps({"model": str(model), "images": rows}, indent=1))
+    try:
+        for number, (image_id, prediction) in enumerate(_predicted(predictor, ids, images, cancel), start=1):
+            facts = {"model": model.name, "uncertainty": round(prediction.uncertainty, 4)}
+            study.save_mask(image_id, MODEL_AUTHOR, name, prediction.mask, origin="model", facts=facts)
+            found.append(PredictedImage(image_id, prediction.uncertainty, float(prediction.mask.mean())))
+            on_progress(Progress(number, len(ids), "predicting"))
+    finally:  # stopped or failed: what was predicted is listed all the same
+        found.sort(key=lambda one: -one.uncertainty)
+        if found:
+            _list_down(study, name, model, found)
     return found
+
+
+def _list_down(study: Study, target: str, model: Path, found: list[PredictedImage]) -> None:
+    rows = [{"image_id": one.image_id, "uncertainty": one.uncertainty, "area_share": one.area_share} for one in found]
+    write_text_atomically(_worklist_path(study, target), json.dumps({"model": str(model), "images": rows}, indent=1))
 
 
 def worklist(study: Study, target: str = "") -> list[PredictedImage]:

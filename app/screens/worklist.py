@@ -65,13 +65,17 @@ class WorklistScreen(Screen):
         bind(self, "worklist.open", self._open_chosen)
         bind(self, "worklist.search", lambda: self._search.setFocus())
         bind(self, "worklist.toggle_grid", self._toggle_view)
-        services.trial_saved.connect(lambda _image_id: self.refresh() if self.isVisible() else None)
+        services.trial_saved.connect(self._on_trial_saved)
         services.annotator_changed.connect(self.refresh)
 
     @property
     def target(self) -> str:
         """The target whose status is shown."""
         return self._targets.currentText()
+
+    def _on_trial_saved(self, _image_id: str) -> None:
+        if self.isVisible():
+            self.refresh()
 
     @property
     def has_thumbnails(self) -> bool:

@@ -15,6 +15,7 @@ import pytest
 from domain.study import TrialStatus
 from storage.session_file import read_session
 from storage.study import Study
+from tests.end_to_end.virtual_screen import virtual_screen
 from workflows.sample_study import open_sample_study
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,21 +40,9 @@ def wait_until(holds: Callable[[], object], what: str) -> None:
 
 @pytest.fixture
 def screen() -> Iterator[str]:
-    """A virtual screen of its own, with a window manager where there is one."""
-    read_end, write_end = os.pipe()
-    command = ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "1920x1080x24", "-nolisten", "tcp"]
-    server = subprocess.Popen(command, pass_fds=[write_end], stderr=subprocess.DEVNULL)
-    os.close(write_end)
-    with os.fdopen(read_end) as pipe:
-        number = pipe.readline().strip()
-    manager = None
-    if shutil.which("openbox"):
-        manager = subprocess.Popen(["openbox"], env={**os.environ, "DISPLAY": f":{number}"}, stderr=subprocess.DEVNULL)
-    yield f":{number}"
-    for process in (manager, server):
-        if process is not None:
-            process.terminate()
-            process.wait(10)
+    """A virtual screen of its own."""
+    with virtual_screen() as display:
+        yield display
 
 
 def test_that_images_are_annotated_with_keys_only_and_everything_is_on_disk(screen: str, tmp_path: Path):

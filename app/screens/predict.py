@@ -1,0 +1,376 @@
+"""Predicting: the model draws masks for what is still open, and a person looks at the most doubtful ones first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QSize, Qt, QUrl
+from PySide6.QtGui import QDesktopServices, QIcon
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QProgressBar,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.background_task import Task, Work
+from app.context import Services
+from app.screen import Screen, screens
+from app.texts import tr
+from app.widgets.image_canvas import ImageCanvas
+from app.widgets.layers import MaskLayer
+from app.widgets.plain import EmptyState, button, card, field_label, label, page, row
+from app.widgets.thumbnails import ThumbnailSource
+from domain.errors import UserFacingError
+from domain.events import CancelToken, OnProgress, Progress
+from domain.study import Role
+from workflows.model_shelf import models_of
+from workflows.thumbnails import thumbnail
+
+if TYPE_CHECKING:  # torch comes with it, which nobody waits for before it is needed
+    from workflows.predict_masks import PredictedImage
+
+MASK_COLOUR = "#E69F00"
+"""Not the colour of a person's mask: what the model drew is seen to be the model's."""
+
+_LEFT_WIDTH = 430
+_THUMBNAIL = QSize(72, 56)
+_ID = int(Qt.ItemDataRole.UserRole)
+
+
+@screens.register("predict")
+class PredictScreen(Screen):
+    """Masks of a model for the rest of the study or for a folder; the doubtful ones come first."""
+
+    title: ClassVar[str] = "Predict"
+    icon: ClassVar[str] = "predict"
+    order: ClassVar[int] = 95
+    roles: ClassVar[frozenset[Role]] = frozenset({Role.ADMIN, Role.REVIEWER})
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(services)
+        study = services.open_study
+        self._task: Task | None = None
+        self._out: Path | None = None
+        self._thumbnails = ThumbnailSource(lambda image_id: thumbnail(study, image_id), self)
+        self._thumbnails.arrived.connect(self._on_thumbnail)
+        column, _head = page(
+            self,
+            tr("Predict"),
+            tr("A model draws masks for what is still open. Nothing counts before a person has accepted it."),
+        )
+        self._empty = EmptyState(
+            "train",
+            tr("There is no model yet. Train one on the labels of this study first."),
+            tr("Train"),
+            lambda: services.navigate("train"),
+        )
+        column.addWidget(self._empty, 1)
+        self._body = QWidget()
+        body = QHBoxLayout(self._body)
+        body.setContentsMargins(0, 0, 0, 0)
+        body.setSpacing(18)
+        left = QVBoxLayout()
+        left.setSpacing(14)
+        left.addWidget(self._order_card())
+        left.addWidget(self._list_card(), 1)
+        body.addLayout(left)
+        body.addWidget(self._picture_card(), 1)
+        column.addWidget(self._body, 1)
+
+    # screen
+
+    def on_shown(self, **arguments: object) -> None:
+        study = self.services.open_study
+        chosen = self._model.currentData()
+        self._model.clear()
+        for path, is_active in models_of(study):
+            words = tr("{name} (in use)").format(name=path.stem) if is_active else _run_name(path)
+            self._model.addItem(words, path)
+        self._model.setCurrentIndex(max(0, self._model.findData(chosen)))
+        has_models = self._model.count() > 0
+        self._empty.setVisible(not has_models)
+        self._body.setVisible(has_models)
+        if has_models:
+            self.refresh()
+
+    def close_screen(self) -> None:
+        self._stop()
+        self._thumbnails.close()
+
+    # building
+
+    def _order_card(self) -> QFrame:
+        frame, column = card(margin=22, spacing=12)
+        frame.setFixedWidth(_LEFT_WIDTH)
+        column.addWidget(label(tr("What and where"), "heading"))
+        form = QFormLayout()
+        form.setHorizontalSpacing(18)
+        form.setVerticalSpacing(10)
+        self._model, self._target, self._what = QComboBox(), QComboBox(), QComboBox()
+        for target in self.services.open_study.settings.targets:
+            self._target.addItem(target.name)
+        self._target.currentIndexChanged.connect(lambda _index: self.refresh())
+        self._what.addItem(tr("The rest of this study"), "study")
+        self._what.addItem(tr("A folder of images"), "folder")
+        self._what.currentIndexChanged.connect(lambda _index: self._show_what())
+        self._everything = QCheckBox(tr("Also images with an accepted mask"))
+        self._folder = QLineEdit()
+        self._folder.setPlaceholderText(tr("Folder with images"))
+        for box in (self._model, self._target, self._what):
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setMinimumContentsLength(18)
+        form.addRow(field_label(tr("Model")), self._model)
+        form.addRow(field_label(tr("Images")), self._what)
+        self._target_words = field_label(tr("Target"))
+        form.addRow(self._target_words, self._target)
+        column.addLayout(form)
+        column.addWidget(self._everything)
+        self._place = QWidget()
+        place = QHBoxLayout(self._place)
+        place.setContentsMargins(0, 0, 0, 0)
+        place.addWidget(self._folder, 1)
+        place.addWidget(button(tr("Choose…"), self._choose))
+        column.addWidget(self._place)
+        self._go = button(tr("Predict"), self.start, role="primary", icon_name="predict")
+        self._cancel = button(tr("Cancel"), self._stop, icon_name="close")
+        self._cancel.setEnabled(False)
+        self._open = button(tr("Open the folder"), self._open_folder, icon_name="folder")
+        self._open.hide()
+        column.addLayout(row(self._go, self._cancel, self._open, None))
+        self._bar = QProgressBar()
+        self._bar.setRange(0, 1)
+        column.addWidget(self._bar)
+        self._words = label("", "muted", wraps=True)
+        column.addWidget(self._words)
+        self._show_what()
+        return frame
+
+    def _list_card(self) -> QFrame:
+        frame, column = card(margin=18, spacing=8)
+        frame.setFixedWidth(_LEFT_WIDTH)
+        self._list_title = label(tr("Most doubtful first"), "heading")
+        column.addWidget(self._list_title)
+        self._list = QListWidget()
+        self._list.setIconSize(_THUMBNAIL)
+        self._list.setAccessibleName(tr("Predicted images, most doubtful first"))
+        self._list.currentItemChanged.connect(lambda item, _before: self._show_picture(item))
+        self._list.itemActivated.connect(lambda _item: self.correct())
+        column.addWidget(self._list, 1)
+        return frame
+
+    def _picture_card(self) -> QFrame:
+        frame, column = card(margin=18, spacing=10)
+        self._name = label("", "heading")
+        self._correct = button(tr("Look at it and correct"), self.correct, icon_name="pencil")
+        column.addLayout(row(self._name, None, self._correct))
+        self._canvas = ImageCanvas()
+        self._canvas.set_opacity(self.services.settings.overlay_opacity)
+        column.addWidget(self._canvas, 1)
+        self._facts = label("", "small", wraps=True)
+        column.addWidget(self._facts)
+        return frame
+
+    # what the user does
+
+    def start(self) -> None:
+        """Predict with the chosen model."""
+        model = self._model.currentData()
+        if not isinstance(model, Path):
+            return
+        if self._what.currentData() == "study":
+            self._predict_study(model)
+        else:
+            self._predict_folder(model)
+
+    def refresh(self) -> None:
+        """List the predictions nobody has accepted yet."""
+        if not self._model.count():
+            return
+        study, target = self.services.open_study, self._target.currentText()
+
+        def work(_report: OnProgress, _cancel: CancelToken) -> list[PredictedImage]:
+            from workflows.predict_masks import worklist
+
+            return worklist(study, target)
+
+        self.services.tasks.start("", work, on_done=self._show_list)
+
+    def correct(self) -> None:
+        """Put the model's mask on the desk, as a step that can be undone, and open it."""
+        item = self._list.currentItem()
+        image_id = item.data(_ID) if item is not None else None
+        if not image_id:
+            return
+        desk, target = self.services.desk, self._target.currentText()
+        mask = self._predicted_mask(image_id, target)
+        if mask is not None and not desk.open(image_id, target).mask.any():
+            desk.start_over(image_id, target, mask, tool="model")
+        self.services.navigate("correct", image_id=image_id, target=target, back="predict")
+
+    # inside
+
+    def _predict_study(self, model: Path) -> None:
+        study, target, only_open = (
+            self.services.open_study,
+            self._target.currentText(),
+            not self._everything.isChecked(),
+        )
+
+        def work(report: OnProgress, cancel: CancelToken) -> list[PredictedImage]:
+            from workflows.predict_masks import predict_study
+
+            return predict_study(study, model, target=target, only_open=only_open, on_progress=report, cancel=cancel)
+
+        self._run(work, self._on_predicted)
+
+    def _predict_folder(self, model: Path) -> None:
+        folder = Path(self._folder.text().strip())
+        if not self._folder.text().strip() or not folder.is_dir():
+            self._words.setText(tr("Choose the folder with the images."))
+            self._folder.setFocus()
+            return
+        out = _free_folder(folder.parent / f"{folder.name}-predicted")
+
+        def work(report: OnProgress, cancel: CancelToken) -> list[PredictedImage]:
+            from workflows.predict_masks import predict_folder
+
+            return predict_folder(folder, out, model, on_progress=report, cancel=cancel)
+
+        def on_done(found: list[PredictedImage]) -> None:
+            self._out = out
+            self._open.show()
+            words = tr("{n} images predicted: masks, probability maps and uncertainty are in {folder}.")
+            self._words.setText(words.format(n=len(found), folder=out))
+
+        self._run(work, on_done)
+
+    def _run(self, work: Work, on_done: Callable[[list[PredictedImage]], object]) -> None:
+        self._go.setEnabled(False)
+        self._cancel.setEnabled(True)
+        self._words.setText(tr("Loading the model…"))
+        self._task = self.services.tasks.start(
+            tr("Predicting"),
+            work,
+            on_done=on_done,
+            on_failed=self._on_failed,
+            on_progress=self._on_progress,
+        )
+        self._task.ended.connect(self._on_ended)
+
+    def _stop(self) -> None:
+        if self._task is not None and not self._task.is_over:
+            self._task.cancel()
+            self._words.setText(tr("Stopped. What was predicted so far is kept."))
+
+    def _on_progress(self, progress: Progress) -> None:
+        self._bar.setRange(0, progress.total)
+        self._bar.setValue(progress.done)
+        if self._task is not None and not self._task.is_over:
+            self._words.setText(tr("{n} of {total} images").format(n=progress.done, total=progress.total))
+
+    def _on_predicted(self, found: list[PredictedImage]) -> None:
+        self._words.setText(tr("{n} images predicted. Look at the doubtful ones first.").format(n=len(found)))
+        self._show_list(found)
+
+    def _on_failed(self, error: BaseException) -> None:
+        if isinstance(error, UserFacingError):
+            self._words.setText(str(error))
+        else:
+            self.services.show_error(error)
+
+    def _on_ended(self) -> None:
+        self._go.setEnabled(True)
+        self._cancel.setEnabled(False)
+        self._bar.setRange(0, 1)
+        self._bar.setValue(0)
+        if self._task is not None and self._task.cancel_token.is_cancelled:
+            self.refresh()
+
+    def _show_list(self, found: list[PredictedImage]) -> None:
+        chosen = self._list.currentItem().data(_ID) if self._list.currentItem() is not None else None
+        self._list.clear()
+        for one in found:
+            words = tr("{name}\nuncertainty {uncertainty:.2f} · area {area:.1%}").format(
+                name=one.image_id, uncertainty=one.uncertainty, area=one.area_share
+            )
+            item = QListWidgetItem(words)
+            item.setData(_ID, one.image_id)
+            picture = self._thumbnails.get(one.image_id)
+            if picture is not None:
+                item.setIcon(QIcon(picture))
+            self._list.addItem(item)
+            if one.image_id == chosen:
+                self._list.setCurrentItem(item)
+        if found and self._list.currentItem() is None:
+            self._list.setCurrentRow(0)
+        if not found:
+            self._canvas.set_pixels(None)
+            self._name.setText("")
+            self._facts.setText(tr("Nothing is waiting. Press Predict."))
+        self._correct.setEnabled(bool(found))
+
+    def _show_picture(self, item: QListWidgetItem | None) -> None:
+        if item is None:
+            return
+        study, image_id, target = self.services.open_study, str(item.data(_ID)), self._target.currentText()
+        self._canvas.set_pixels(study.pixels(image_id))
+        mask = self._predicted_mask(image_id, target)
+        if mask is not None:
+            self._canvas.set_layer("mask", MaskLayer(mask, MASK_COLOUR))
+        self._name.setText(image_id)
+        self._facts.setText(
+            tr("Uncertainty is how far the model's levels disagree, from 0 to 1. Enter opens the mask for correction.")
+        )
+
+    def _predicted_mask(self, image_id: str, target: str) -> NDArray[np.bool_] | None:
+        from workflows.predict_masks import MODEL_AUTHOR
+
+        return self.services.open_study.mask(image_id, MODEL_AUTHOR, target)
+
+    def _on_thumbnail(self, image_id: str) -> None:
+        for place in range(self._list.count()):
+            item = self._list.item(place)
+            picture = self._thumbnails.get(image_id) if item.data(_ID) == image_id else None
+            if picture is not None:
+                item.setIcon(QIcon(picture))
+
+    def _show_what(self) -> None:
+        is_study = self._what.currentData() == "study"
+        for widget in (self._target, self._target_words, self._everything):
+            widget.setVisible(is_study)
+        self._place.setVisible(not is_study)
+
+    def _choose(self) -> None:
+        dialog = QFileDialog(self, tr("Folder with images"))
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.fileSelected.connect(self._folder.setText)
+        dialog.open()
+
+    def _open_folder(self) -> None:
+        if self._out is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._out)))
+
+
+def _run_name(model: Path) -> str:
+    return model.parent.name if model.stem == "model" else model.stem
+
+
+def _free_folder(wanted: Path) -> Path:
+    number, free = 2, wanted
+    while free.exists():
+        free = wanted.with_name(f"{wanted.name}-{number}")
+        number += 1
+    return free
