@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.errors import UserFacingError
-from domain.study import TrialStatus
+from domain.study import Role, TrialStatus
 from storage import assignment_table, audit_log, review_table
 from storage.mask_table import CONSENSUS, NOT_PEOPLE, MaskVersion
 from storage.review_table import Decision, Difficulty, Review
@@ -105,12 +105,13 @@ def decide(
     Accepting one annotator's mask takes the acceptance of another's back: one mask stands for an image and target.
 
     Raises:
-        UserFacingError: a return without a reason, or the reviewer's own work.
+        UserFacingError: a return without a reason, or the reviewer's own work where somebody else could review it.
     """
     study.require("review", own=reviewer)
     if decision == "returned" and not (reason or comment):
         raise UserFacingError("A return needs a reason.", f"For example: {', '.join(QUICK_REASONS[:3])}.")
-    if decision == "accepted" and version.annotator == reviewer:
+    is_own = decision == "accepted" and version.annotator == reviewer
+    if is_own and not works_alone(study, reviewer):
         raise UserFacingError("Nobody accepts a mask of their own.", "Ask another reviewer.")
     review = Review(
         image_id=version.image_id,
@@ -137,8 +138,15 @@ def decide(
                     connection, version.image_id, annotator, target=version.target, status=status
                 )
         subject = f"{version.image_id}/{version.annotator}/{version.target}/{version.version}"
-        facts = {"reason": reason, "difficulty": difficulty, "comment": comment}
+        facts: dict[str, object] = {"reason": reason, "difficulty": difficulty, "comment": comment}
+        if is_own:
+            facts["own_work"] = True  # whoever works alone has nobody to ask; the log says so
         audit_log.append(connection, reviewer, f"review: {decision}", subject, facts)
+
+
+def works_alone(study: Study, reviewer: str) -> bool:
+    """Whether this person may review and nobody else in the study may: then there is nobody to ask."""
+    return {one.name for one in study.annotators() if one.role is not Role.ANNOTATOR} == {reviewer}
 
 
 def undo(study: Study, image_id: str, target: str, *, reviewer: str) -> Review:

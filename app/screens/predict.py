@@ -252,7 +252,7 @@ class PredictScreen(Screen):
         def on_done(found: list[PredictedImage]) -> None:
             self._out = out
             self._open.show()
-            words = tr("{n} images predicted: masks, probability maps and uncertainty are in {folder}.")
+            words = tr("Predicted: {n}. Masks, probability maps and uncertainty are in {folder}.")
             self._words.setText(words.format(n=len(found), folder=out))
 
         self._run(work, on_done)
@@ -282,7 +282,8 @@ class PredictScreen(Screen):
             self._words.setText(tr("{n} of {total} images").format(n=progress.done, total=progress.total))
 
     def _on_predicted(self, found: list[PredictedImage]) -> None:
-        self._words.setText(tr("{n} images predicted. Look at the doubtful ones first.").format(n=len(found)))
+        words = tr("Predicted: {n}. Look at the doubtful ones first.")
+        self._words.setText(words.format(n=len(found)))
         self._show_list(found)
 
     def _on_failed(self, error: BaseException) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 PROGRAM = Path(__file__).resolve().parent / "seen_app.py"
-PATIENCE_S = 25.0
+PATIENCE_S = 120.0
 
 
 class Person:
@@ -150,7 +150,6 @@ class Person:
 
     def told(self) -> str:
         """The end of the application's log."""
-        self._log.flush()
         return self.log_path.read_text(errors="replace")[-3000:]
 
     # inside

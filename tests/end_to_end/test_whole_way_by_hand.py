@@ -140,9 +140,17 @@ def look_at_ten_images(person: Person, place: Path) -> None:
         else:
             time.sleep(3.0)  # looks
             person.keys("Return", pause_s=0.6)
-    person.keys("Escape")
-    person.wait_to_read("Continue")
+    leave_the_stage(person)
     person.picture("08-worklist-after")
+
+
+def leave_the_stage(person: Person) -> None:
+    """Escape, again where it fell into the change from one image to the next."""
+    for _ in range(3):
+        person.keys("Escape", pause_s=3.0)
+        if "continue" in person.read().lower():
+            return
+    person.wait_to_read("Continue")
 
 
 def correct_one(person: Person, place: Path) -> None:
@@ -172,13 +180,11 @@ def review_all(person: Person, place: Path) -> None:
 
     def n_accepted() -> int:
         with Study.open(place) as study:
-            return sum(trial.status is TrialStatus.ACCEPTED for trial in study.trials(newest_only=True))
+            return sum(study.accepted_mask(image.image_id, "polyp") is not None for image in study.images())
 
-    for _ in range(N_LOOKED_AT + 2):
-        if n_accepted() >= N_LOOKED_AT:
-            break
+    for _ in range(N_LOOKED_AT):
         person.keys("a", pause_s=0.8)
-    person.wait(lambda: n_accepted() >= N_LOOKED_AT - 1, "the masks were never accepted", 30)
+    person.wait(lambda: n_accepted() == N_LOOKED_AT, "the masks were never accepted", 30)
 
 
 def export_and_open(person: Person, out: Path, again: Path) -> None:

@@ -1,5 +1,6 @@
 """Review, agreement, accounts, audit and the upkeep of a study."""
 
+import json
 import shutil
 import sqlite3
 from dataclasses import replace
@@ -62,6 +63,17 @@ def test_that_a_return_needs_a_reason_and_comes_back_to_the_annotator(study: Stu
 def test_that_nobody_accepts_their_own(study: Study) -> None:
     with pytest.raises(UserFacingError, match="their own"):
         review.decide(study, newest(study, "A"), "accepted", reviewer="A")
+
+
+def test_that_who_works_alone_may_accept_their_own_and_the_log_says_so(study: Study) -> None:
+    study.add_annotator("A", Role.ADMIN)
+    review.decide(study, newest(study, "A"), "accepted", reviewer="A")
+    assert study.accepted_mask("plain", "polyp") is not None
+    assert json.loads(study.audit_entries()[-1].details)["own_work"] is True
+    study.add_annotator("R", Role.REVIEWER)
+    other = next(image.image_id for image in study.images() if image.image_id != "plain")
+    with pytest.raises(UserFacingError, match="their own"):
+        review.decide(study, newest(study, "A", other), "accepted", reviewer="A")
 
 
 def test_that_a_decision_can_be_taken_back_and_stays_in_the_log(study: Study) -> None:
