@@ -19,6 +19,7 @@ class CostQuestion(QObject):
     """Asks a moment after it is told to, so that whoever passes by the page does not start a process."""
 
     answered = Signal(str)
+    estimated = Signal(object)
 
     def __init__(self, services: Services, parent: QObject) -> None:
         super().__init__(parent)
@@ -59,3 +60,4 @@ class CostQuestion(QObject):
 
     def _on_answer(self, estimate: Estimate) -> None:
         self.answered.emit(tr("Predicted: {text}").format(text=estimate.text))
+        self.estimated.emit(estimate)

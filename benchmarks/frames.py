@@ -7,8 +7,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from domain.labels import LabelParameters
+from domain.fixations import ImageFixations
+from domain.labels import LabelMaps, LabelParameters
+from domain.study import Role
+from domain.trial import TrialRecord
 from storage.snapshot_file import Snapshot, SnapshotSource, SnapshotWriter
+from storage.study import Study
+from workflows.sample_study import open_sample_study
 
 
 def synthetic_snapshot(folder: Path, *, n_train: int, n_val: int, size: tuple[int, int]) -> Snapshot:
@@ -26,3 +31,19 @@ def synthetic_snapshot(folder: Path, *, n_train: int, n_val: int, size: tuple[in
             split = "val" if number >= n_train else "train"
             writer.add(SnapshotSource(f"frame-{number}", frame, [heat / heat.max()], mask, "reference", split=split))
         return writer.finish()
+
+
+def study_with_labels(folder: Path, *, n_images: int) -> Study:
+    """The sample study with the blurred truth as the map of every image, as gaze would leave it (simulated)."""
+    study = open_sample_study(folder, n_frames=n_images)
+    study.add_annotator("anna", Role.ADMIN)
+    fixations = ImageFixations(np.array([[0.5, 0.5]]), np.array([300.0]), np.zeros(1), np.ones(1))
+    for image in study.images():
+        truth = study.ground_truth(image.image_id)
+        if truth is None or not truth.any():
+            continue
+        heat = cv2.GaussianBlur(truth.astype(np.float32), (0, 0), 9)
+        trial = f"t-{image.image_id}"
+        study.save_trial(TrialRecord(trial, image.image_id, "anna", "polyp", fixations=fixations, is_simulated=True))
+        study.save_maps(trial, LabelMaps(heat, heat / heat.max(), LabelParameters()))
+    return study

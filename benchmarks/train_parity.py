@@ -46,7 +46,7 @@ def main() -> int:
             rows.add(*_one_batch(published, levels, channels, dtype, limit, size, batch))
     rows.add(_pure(published))
     rows.add(_checkpoint(published))
-    rows.add(_curve(published, size=32, batch=2, steps=steps, tell=rows.tell))
+    rows.add(_curve(published, size=32, batch=1, steps=steps, tell=rows.tell))
     return show("Parity with the published modules (largest difference relative to the largest value)", figures)
 
 

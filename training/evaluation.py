@@ -16,6 +16,8 @@ from storage.snapshot_file import Snapshot, Split
 from training.prediction import Prediction, Predictor
 from training.scores import ImageScore, bootstrap_interval, score
 
+_WORST_PX = 480
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -102,6 +104,22 @@ def write_previews(predictor: Predictor, snapshot: Snapshot, folder: Path, *, n:
             files.append(folder / f"{len(files)}.png")
             files[-1].write_bytes(encoded.tobytes())
     return files
+
+
+def write_worst(predictor: Predictor, snapshot: Snapshot, found: Evaluation, folder: Path, *, n: int = 10) -> None:
+    """The worst predictions as small PNG, 0.png the worst; outlines as in `write_previews`."""
+    items = {item.item_id: item for item in snapshot.items}
+    chosen = [items[one.item_id] for one in found.worst(n)]
+    folder.mkdir(parents=True, exist_ok=True)
+    images = [snapshot.image(item) for item in chosen]
+    predictions = predictor.predict_many(images)
+    for number, (item, image, prediction) in enumerate(zip(chosen, images, predictions, strict=True)):
+        drawn = _overlay(image, prediction, snapshot.mask(item))
+        scale = min(1.0, _WORST_PX / max(drawn.shape[:2]))
+        size = (max(1, round(drawn.shape[1] * scale)), max(1, round(drawn.shape[0] * scale)))
+        done, encoded = cv2.imencode(".png", cv2.resize(drawn, size, interpolation=cv2.INTER_AREA)[..., ::-1])
+        if done:
+            (folder / f"{number}.png").write_bytes(encoded.tobytes())
 
 
 def _overlay(image: NDArray[np.uint8], prediction: Prediction, truth: NDArray[np.bool_] | None) -> NDArray[np.uint8]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from domain.errors import UserFacingError
 from domain.events import CancelToken
 from training.config import TrainConfig
 from training.own_process import answer_of
+
+FEWEST_FOR_BEST = 20
+Reason = Literal["no_gpu", "few_images", "gpu"]
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,23 @@ def predicted_cost(
         raise UserFacingError(refusal, str(error)) from error
 
 
-def suggested_preset(n_images: int, *, has_gpu: bool) -> str:
-    """The preset for one click: `best` on a GPU with enough images to use it, else `tiny`."""
-    return "best" if has_gpu and n_images >= 20 else "tiny"
+def suggested_preset(n_images: int, *, has_gpu: bool) -> tuple[str, Reason]:
+    """The preset for one click, and why: `best` on a GPU with enough images to use it, else `tiny`.
+
+    `best` needs a few thousand steps of a large network: hours to days on a processor, where it would be cut short.
+    """
+    if not has_gpu:
+        return "tiny", "no_gpu"
+    return ("best", "gpu") if n_images >= FEWEST_FOR_BEST else ("tiny", "few_images")
+
+
+def has_gpu(*, timeout_s: float = 60.0, cancel: CancelToken | None = None) -> bool:
+    """Whether torch finds a GPU here; asked of a process of its own, takes seconds.
+
+    Raises:
+        UserFacingError: it cannot be told.
+        Cancelled: stopped by the user.
+    """
+    refusal = "It cannot be told whether there is a GPU."
+    answer = answer_of("training.device_probe", {}, refusal=refusal, timeout_s=timeout_s, cancel=cancel)
+    return bool(answer["gpu"])

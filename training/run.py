@@ -17,7 +17,7 @@ from training.checkpoints import Checkpoints
 from training.data_cache import DataCache, build_cache
 from training.device import make_repeatable, memory_in_use, pick_place
 from training.engine import Engine
-from training.evaluation import evaluate, write_previews
+from training.evaluation import evaluate, write_previews, write_worst
 from training.finishing import write_model
 from training.messages import RunState
 from training.multi_level import MultiLevelNet
@@ -220,6 +220,7 @@ class Run:
         result = evaluate(predictor, snapshot, "val", on_progress=self._tell)
         if result.scores:
             write_json(self.paths.evaluation, result.as_json())
+            write_worst(predictor, snapshot, result, self.paths.worst)
             self.voice.say(event="evaluation", step=engine.step, **result.summary())
         self._preview(predictor, snapshot, engine.step)
         write_model(self.paths, engine, snapshot, result, self.record)

@@ -6,6 +6,7 @@ events.jsonl        everything the worker said, for a reopened application
 log.txt             the worker's stderr
 evaluation.json     scores per image
 previews/           example predictions
+worst/              the validation images with the lowest Dice, in the order of evaluation.json
 checkpoints/        two generations
 model.safetensors, MODEL_CARD.md
 """
@@ -69,6 +70,11 @@ class RunFolder:
     def previews(self) -> Path:
         """The folder of the example predictions."""
         return self.folder / "previews"
+
+    @property
+    def worst(self) -> Path:
+        """The folder of the worst predictions."""
+        return self.folder / "worst"
 
     @property
     def evaluation(self) -> Path:

@@ -20,6 +20,8 @@ from training.messages import Event, RunState, decoded, encoded
 
 _log = logging.getLogger(__name__)
 
+_NICENESS = 10
+
 
 class Voice:
     """Writes events to the application and to events.jsonl; silent in all but the first process."""
@@ -92,6 +94,8 @@ def main(arguments: list[str] | None = None) -> int:
     ears = Ears(os.fdopen(0, "rb", buffering=0, closefd=False) if options.supervised and is_first else None)
     stop_beating = threading.Event()
     threading.Thread(target=_beat, args=(voice, stop_beating), name="heartbeat", daemon=True).start()
+    if options.supervised:
+        _give_way()
     voice.enter(RunState.QUEUED, "starting")
     try:
         # torch takes seconds to import; the application hears of the run before.
@@ -120,6 +124,19 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     finally:
         stop_beating.set()
+
+
+def _give_way() -> None:
+    """Run behind whatever has a user in front of it: idle cores are still used wholly."""
+    try:
+        import psutil
+    except ImportError:
+        return
+    try:
+        own = psutil.Process()
+        own.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else min(19, own.nice() + _NICENESS))
+    except (OSError, psutil.Error):
+        _log.info("the priority could not be lowered")
 
 
 def _own_stdout() -> BinaryIO:

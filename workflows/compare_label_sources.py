@@ -6,7 +6,7 @@ CRF helps on polyps and hurts on prostate (Dice 0.79 to 0.67 in the published no
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -79,6 +79,7 @@ def compare_label_sources(
     sources: Sequence[str] = (),
     sigmas: Sequence[float] = (),
     n_images: int = MOST_IMAGES,
+    among: Collection[str] | None = None,
     seed: int = 1,
     workers: int | None = None,
     scheduler: str = "",
@@ -93,6 +94,7 @@ def compare_label_sources(
         sources: refiners to compare; all by default.
         sigmas: in the unit of the study's heatmap mode; the study's own is always among them.
         n_images: a random choice of so many is enough; all where there are fewer.
+        among: ids of the images to choose from; None means all.
         seed: of that choice, and of the folds.
         workers: processes; None takes one per core, with 1 the work stays in this process.
         scheduler: address of a Dask scheduler instead.
@@ -111,7 +113,7 @@ def compare_label_sources(
     tried_sigmas = sorted({*(sigmas or SIGMAS[own.heatmap_mode]), own.sigma})
     if own.source not in tried:
         tried.append(own.source)
-    trials, n_reviewed = _chosen_trials(study, name, n_images, seed)
+    trials, n_reviewed = _chosen_trials(study, name, n_images, among=among, seed=seed)
     tables: dict[str, Scores] = {}
     failures: list[str] = []
 
@@ -171,7 +173,9 @@ def _scores(
     return trial_id, table, ""
 
 
-def _chosen_trials(study: Study, target: str, n_images: int, seed: int) -> tuple[list[TrialRecord], int]:
+def _chosen_trials(
+    study: Study, target: str, n_images: int, *, among: Collection[str] | None, seed: int
+) -> tuple[list[TrialRecord], int]:
     """One trial per image that has gaze and a mask, a random choice of images; how many masks are reviewed."""
     found: dict[str, TrialRecord] = {}
     for trial in study.trials(target=target, newest_only=True):
@@ -179,7 +183,8 @@ def _chosen_trials(study: Study, target: str, n_images: int, seed: int) -> tuple
             found[trial.image_id] = trial
     with_mask = {image.image_id for image in study.images() if image.mask_path}
     with_mask |= {version.image_id for version in study.mask_versions(target=target)}
-    candidates = [found[image_id] for image_id in sorted(found) if image_id in with_mask]
+    allowed = with_mask if among is None else with_mask.intersection(among)
+    candidates = [found[image_id] for image_id in sorted(found) if image_id in allowed]
     order = np.random.default_rng(seed).permutation(len(candidates))
     trials: list[TrialRecord] = []
     n_reviewed = 0

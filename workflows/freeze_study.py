@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 
 from domain.errors import UserFacingError
 from domain.events import CancelToken, OnProgress, Progress, no_progress
+from domain.labels import LabelMaps, LabelParameters
 from domain.study import Outcome, StudyImage, TrialStatus
 from domain.trial import TrialRecord
+from processing.refiner import refiners
 from storage.snapshot_file import MaskOrigin, Snapshot, SnapshotSource, SnapshotWriter, Split
 from storage.study import Study
+from workflows.make_labels import maps_of_trial
 
 # Share of the cases with masks that is set aside to validate on, where the study itself does not say.
 VAL_SHARE = 0.2
@@ -27,6 +30,7 @@ def freeze_study(
     folder: Path,
     *,
     target: str = "",
+    labels: LabelParameters | None = None,
     on_progress: OnProgress = no_progress,
     cancel: CancelToken | None = None,
 ) -> Snapshot:
@@ -34,7 +38,7 @@ def freeze_study(
 
     An image takes part where somebody looked at it for this target, or where it has a mask. "No target in this image"
     is an empty map. The study's own splits hold; where it sets none aside to validate, a fifth of the cases with masks
-    does.
+    does. labels: make the maps with these instead of taking the study's stored ones; the study stays as it is.
 
     Raises:
         UserFacingError: nothing to train on.
@@ -43,15 +47,19 @@ def freeze_study(
     name = target or study.settings.targets[0].name
     images = study.images()
     trials = _usable_trials(study, name)
-    splits = _splits(study, images, name)
+    splits = parts_of(study, name)
+    is_other = labels is not None and labels != study.settings.labels
+    maker = _Maker(labels, cancel) if labels is not None and is_other else None
     folder.parent.mkdir(parents=True, exist_ok=True)
     is_simulated = study.settings.is_simulated or any(t.is_simulated for group in trials.values() for t in group)
     n_added = 0
-    with SnapshotWriter(folder, target=name, labels=study.settings.labels, is_simulated=is_simulated) as writer:
+    with SnapshotWriter(
+        folder, target=name, labels=labels or study.settings.labels, is_simulated=is_simulated
+    ) as writer:
         for number, image in enumerate(images, start=1):
             if cancel is not None:
                 cancel.raise_if_cancelled()
-            source = _source(study, image, trials.get(image.image_id, []), name, splits[image.image_id])
+            source = _source(study, image, trials.get(image.image_id, []), name, splits[image.image_id], maker)
             if source is not None:
                 writer.add(source)
                 n_added += 1
@@ -61,6 +69,26 @@ def freeze_study(
                 f"The study has neither labels nor masks for {name!r}.", "Record gaze or import fixations first."
             )
         return writer.finish(study=study.settings.name)
+
+
+class _Maker:
+    """Makes maps with other label parameters than the study's."""
+
+    def __init__(self, labels: LabelParameters, cancel: CancelToken | None) -> None:
+        self._labels = labels
+        self._cancel = cancel
+        self._refiner = refiners.get(labels.source)()
+
+    def maps(self, study: Study, trial: TrialRecord) -> LabelMaps | None:
+        """The trial's maps; none without fixations, as the study would have none stored."""
+        if not len(trial.fixations):
+            return None
+        return maps_of_trial(study, trial, self._labels, self._refiner, cancel=self._cancel)
+
+
+def parts_of(study: Study, target: str) -> dict[str, Split]:
+    """The part of each image: train, val or test."""
+    return _splits(study, study.images(), target)
 
 
 def _usable_trials(study: Study, target: str) -> dict[str, list[TrialRecord]]:
@@ -76,7 +104,7 @@ def _usable_trials(study: Study, target: str) -> dict[str, list[TrialRecord]]:
 
 
 def _source(
-    study: Study, image: StudyImage, trials: list[TrialRecord], target: str, split: Split
+    study: Study, image: StudyImage, trials: list[TrialRecord], target: str, split: Split, maker: _Maker | None
 ) -> SnapshotSource | None:
     size = (image.size[1], image.size[0])
     maps: list[NDArray[np.float32]] = []
@@ -84,7 +112,7 @@ def _source(
         if trial.outcome is Outcome.NO_TARGET:
             maps.append(np.zeros(size, np.float32))
             continue
-        labels = study.maps(trial.trial_id)
+        labels = study.maps(trial.trial_id) if maker is None else maker.maps(study, trial)
         if labels is not None:
             maps.append(labels.refined)
     mask, origin = _mask(study, image, target)

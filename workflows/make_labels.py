@@ -19,7 +19,7 @@ import numpy as np
 
 from domain.errors import UserFacingError
 from domain.events import CancelToken, OnProgress, Progress, no_progress
-from domain.labels import LabelParameters
+from domain.labels import LabelMaps, LabelParameters
 from domain.study import Outcome, StudyImage, TrialStatus
 from domain.trial import TrialRecord
 from domain.version import VERSION
@@ -155,18 +155,32 @@ def _label_trial(
         trial = study.trials(trial_id=trial_id)[0]
         image = study.image(trial.image_id)
         facts = {"inputs": _inputs_digest(trial, image), "software": VERSION}
-        if trial.outcome is Outcome.NO_TARGET:
-            maps = no_target_maps(image.size, parameters)
-        else:
-            per_deg = image_px_per_deg(study, trial) if parameters.heatmap_mode == "degrees" else None
-            shown = study.pixels(trial.image_id).display_u8()
-            maps = make_label_maps(
-                shown, trial.fixations, parameters, image_px_per_deg=per_deg, refiner=refiner, cancel=cancel
-            )
+        maps = maps_of_trial(study, trial, parameters, refiner, cancel=cancel)
         study.save_maps(trial_id, maps, facts=facts)
     except UserFacingError as error:
         return _Made(trial_id, failure=str(error))
     return _Made(trial_id, n_warnings=len(maps.warnings))
+
+
+def maps_of_trial(
+    study: Study,
+    trial: TrialRecord,
+    parameters: LabelParameters,
+    refiner: Refiner,
+    *,
+    cancel: CancelToken | None = None,
+) -> LabelMaps:
+    """The maps of one trial, made anew and not stored.
+
+    Raises:
+        UserFacingError: the image or the session cannot be read.
+        Cancelled: stopped.
+    """
+    if trial.outcome is Outcome.NO_TARGET:
+        return no_target_maps(study.image(trial.image_id).size, parameters)
+    per_deg = image_px_per_deg(study, trial) if parameters.heatmap_mode == "degrees" else None
+    shown = study.pixels(trial.image_id).display_u8()
+    return make_label_maps(shown, trial.fixations, parameters, image_px_per_deg=per_deg, refiner=refiner, cancel=cancel)
 
 
 def _work_to_do(

@@ -20,6 +20,7 @@ from storage.map_file import write_map
 from storage.mask_file import write_mask
 from storage.study import Study
 from training.prediction import Prediction, Predictor, load_model
+from workflows.model_shelf import active_model
 
 # The author of predicted masks in a study.
 MODEL_AUTHOR = "model"
@@ -37,7 +38,7 @@ class PredictedImage:
 
 def predict_study(
     study: Study,
-    model: Path,
+    model: Path | None = None,
     *,
     target: str = "",
     only_open: bool = True,
@@ -47,13 +48,15 @@ def predict_study(
 ) -> list[PredictedImage]:
     """Predict a study's images and store masks as pre-annotation by the author "model"; most uncertain first.
 
-    only_open: leave out images that have an accepted mask. The order is kept in runs/worklist-TARGET.json.
+    model: None means the model in use. only_open: leave out images that have an accepted mask. The order is kept in
+    runs/worklist-TARGET.json.
 
     Raises:
-        UserFacingError: no image is left, or the model cannot be read.
+        UserFacingError: no image is left, no model is in use, or it cannot be read.
         Cancelled: stopped; what was predicted so far is stored.
     """
     study.require("train")
+    model = model or model_in_use(study)
     predictor = load_model(model, device=device)
     name = target or str(predictor.description.get("target", "")) or study.settings.targets[0].name
     ids = [
@@ -80,6 +83,18 @@ def predict_study(
 def _list_down(study: Study, target: str, model: Path, found: list[PredictedImage]) -> None:
     rows = [{"image_id": one.image_id, "uncertainty": one.uncertainty, "area_share": one.area_share} for one in found]
     write_text_atomically(_worklist_path(study, target), json.dumps({"model": str(model), "images": rows}, indent=1))
+
+
+def model_in_use(study: Study) -> Path:
+    """The model that was chosen for this study.
+
+    Raises:
+        UserFacingError: none was.
+    """
+    model = active_model(study)
+    if model is None:
+        raise UserFacingError("No model is in use in this study.", "Choose one on the training page, or name a file.")
+    return model
 
 
 def worklist(study: Study, target: str = "") -> list[PredictedImage]:

@@ -15,9 +15,12 @@ from domain.events import CancelToken, OnProgress, no_progress
 from storage.study import Study
 from training.config import TrainConfig, preset
 from training.messages import Event, RunState
+from training.prediction_of_cost import Reason, has_gpu, suggested_preset
 from training.run_folder import RunFolder
 from training.supervisor import TrainingRun
 from workflows.freeze_study import freeze_study
+from workflows.label_choice import chosen_labels, keep_choice
+from workflows.view_trial import trials_with_gaze
 
 OnEvent = Callable[[Event], None]
 
@@ -50,22 +53,41 @@ def start_training(
     preset_name: str = "tiny",
     changes: dict[str, Any] | None = None,
     target: str = "",
+    chooses_labels: bool = False,
     on_progress: OnProgress = no_progress,
     cancel: CancelToken | None = None,
 ) -> TrainingRun:
     """Freeze the study and start a run on it; the study may go on being edited.
 
-    The study's own thresholds hold unless `changes` names others.
+    The thresholds of the labels hold unless `changes` names others. chooses_labels: compare the label sources on the
+    training images that have masks first, and learn from a clearly better one; what was found is kept in the run's
+    folder.
 
     Raises:
         UserFacingError: unknown preset or setting, or nothing to train on.
-        Cancelled: stopped while freezing; nothing is left.
+        Cancelled: stopped before the start; nothing is left.
     """
     study.require("train")
     config = training_config(study, preset_name, changes or {})
+    choice = chosen_labels(study, target=target, on_progress=on_progress, cancel=cancel) if chooses_labels else None
+    labels = choice.labels if choice is not None and choice.is_other else None
+    if labels is not None:
+        config = preset(preset_name, **{"thresholds": labels.thresholds, **(changes or {})})
     folder = new_run_folder(study, preset_name)
-    freeze_study(study, folder / "snapshot", target=target, on_progress=on_progress, cancel=cancel)
+    freeze_study(study, folder / "snapshot", target=target, labels=labels, on_progress=on_progress, cancel=cancel)
+    if choice is not None:
+        keep_choice(folder, choice)
     return TrainingRun.start(config, folder / "snapshot", folder)
+
+
+def suggested_training(study: Study, *, cancel: CancelToken | None = None) -> tuple[str, Reason]:
+    """The preset for this study on this machine, and why; asks a process of its own for a GPU.
+
+    Raises:
+        UserFacingError: it cannot be told.
+        Cancelled: stopped by the user.
+    """
+    return suggested_preset(len({t.image_id for t in trials_with_gaze(study)}), has_gpu=has_gpu(cancel=cancel))
 
 
 def training_config(study: Study, preset_name: str, changes: dict[str, Any]) -> TrainConfig:

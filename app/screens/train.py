@@ -8,26 +8,27 @@ from typing import Any, ClassVar
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QFrame,
-    QGridLayout,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QMessageBox,
-    QProgressBar,
     QVBoxLayout,
 )
 
 from app.context import Services
 from app.cost_question import CostQuestion
+from app.label_choice_words import label_choice_words
 from app.model_choice import ModelChoice
 from app.screen import Screen, screens
 from app.texts import tr
 from app.widgets.plain import button, card, label, page, row, set_state
 from app.widgets.run_history import RunHistory
+from app.widgets.run_progress import RunProgress
 from domain.study import Role
 from training.messages import Event, RunState, number_of
+from training.prediction_of_cost import Estimate, Reason, suggested_preset
 from training.supervisor import TrainingRun
 from workflows.model_shelf import active_model, previous_model
 from workflows.train_model import RunSummary, runs_of, start_training, training_config
@@ -40,6 +41,11 @@ PRESETS = {
     "tiny": "Quick try: minutes, on any computer",
     "best": "Best result: for a GPU",
     "reference": "Reference: the published method",
+}
+REASONS: dict[Reason, str] = {
+    "no_gpu": "Suggested here: the quick try, since there is no GPU. The best result takes hours to days without one.",
+    "few_images": "Suggested here: the quick try, since the best result needs labels of 20 images or more.",
+    "gpu": "Suggested here: the best result, since there is a GPU and enough labelled images.",
 }
 STATE_WORDS = {state: state.value for state in RunState}
 
@@ -55,7 +61,7 @@ class TrainScreen(Screen):
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
-        from app.widgets.run_curves import RunCurves  # here, since pyqtgraph would slow the start of the application
+        from app.widgets.run_views import RunViews  # here, since pyqtgraph would slow the start of the application
 
         self.run: TrainingRun | None = None
         self.changes: dict[str, Any] = {}
@@ -63,6 +69,7 @@ class TrainScreen(Screen):
         self._is_paused = False
         self._is_stopping = False
         self._is_busy = False
+        self._is_preset_chosen = False
         self._n_labelled = 0
         column, _head = page(
             self, tr("Train"), tr("A model learns from the labels of this study. Everything stays on this computer.")
@@ -77,15 +84,19 @@ class TrainScreen(Screen):
         self.history.chosen.connect(self._show_run)
         self.history.wants_resume.connect(self._resume)
         left.addWidget(self.history, 1)
-        self.curves = RunCurves()
+        self.views = RunViews()
+        self.views.opened.connect(self._open_image)
+        self.curves = self.views.curves
+        self.history.compared.connect(self.views.compare)
         body.addLayout(left, 0)
-        body.addWidget(self.curves, 1)
+        body.addWidget(self.views, 1)
         column.addLayout(body, 1)
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self._poll)
         self._cost_question = CostQuestion(services, self)
         self._cost_question.answered.connect(self._cost.setText)
+        self._cost_question.estimated.connect(self._suggest)
         self.choice = ModelChoice(services, self)
         self.choice.said.connect(self._say)
         self.choice.busy.connect(self._set_busy)
@@ -97,6 +108,7 @@ class TrainScreen(Screen):
         self._show_data()
         self._show_history()
         if self.run is None:
+            self._show_run(self.history.run)
             self._ask_cost()
 
     def on_hidden(self) -> None:
@@ -130,29 +142,28 @@ class TrainScreen(Screen):
             self._preset.addItem(tr(words), name)
         self._preset.setAccessibleName(tr("Kind of training"))
         self._preset.currentIndexChanged.connect(lambda _index: self._ask_cost())
+        self._preset.activated.connect(self._on_preset_chosen)
         column.addWidget(self._preset)
+        self._reason = label("", "small", wraps=True)
+        self._reason.hide()
+        column.addWidget(self._reason)
         self._cost = label("", "muted", wraps=True)
         column.addWidget(self._cost)
+        self.chooses_labels = QCheckBox(tr("Let the reviewed masks choose the label source"))
+        self.chooses_labels.setChecked(True)
+        self.chooses_labels.setToolTip(
+            tr("Compares all sources on training images that have a mask; another one must be clearly better.")
+        )
+        self.chooses_labels.toggled.connect(lambda _on: self._show_sightline_command())
+        column.addWidget(self.chooses_labels)
         self.start_button = button(tr("Train"), self.start, role="primary", icon_name="play")
         self._pause_button = button(tr("Pause"), self.pause, icon_name="pause")
         self._stop_button = button(tr("Stop"), self._ask_to_stop, icon_name="stop")
         column.addLayout(row(self.start_button, self._pause_button, self._stop_button, None))
         self._state = label(tr("Nothing is being trained."), "", wraps=True)
         column.addWidget(self._state)
-        self._bar = QProgressBar()
-        self._bar.setRange(0, 1)
-        self._bar.setValue(0)
-        column.addWidget(self._bar)
-        facts = QGridLayout()
-        facts.setHorizontalSpacing(18)
-        self._facts: dict[str, QLabel] = {}
-        for number, (name, words) in enumerate(
-            (("speed", tr("Speed")), ("eta", tr("Time left")), ("memory", tr("Memory")), ("dice", "Dice"))
-        ):
-            facts.addWidget(label(words, "small"), 0, number)
-            self._facts[name] = label("–")
-            facts.addWidget(self._facts[name], 1, number)
-        column.addLayout(facts)
+        self._progress = RunProgress()
+        column.addWidget(self._progress)
         self._note = label("", "small", wraps=True)
         self._note.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._note.hide()
@@ -168,15 +179,21 @@ class TrainScreen(Screen):
     def start(self) -> None:
         """Freeze the study and train on it."""
         study, preset_name = self.services.open_study, str(self._preset.currentData())
+        chooses_labels = self.chooses_labels.isChecked()
         self._cost_question.stop()
         self._set_busy(True)
         self._say(tr("Taking a snapshot of the study…"), "")
         self._remark("")
-        self.curves.clear()
+        self.views.clear()
         self.services.tasks.start(
             tr("Preparing the training"),
             lambda report, cancel: start_training(
-                study, preset_name=preset_name, changes=self.changes, on_progress=report, cancel=cancel
+                study,
+                preset_name=preset_name,
+                changes=self.changes,
+                chooses_labels=chooses_labels,
+                on_progress=report,
+                cancel=cancel,
             ),
             on_done=self._on_started,
             on_failed=self._on_refused,
@@ -215,6 +232,8 @@ class TrainScreen(Screen):
     def _on_started(self, run: TrainingRun) -> None:
         self.run = run
         self._is_paused = self._is_stopping = self._is_busy = False
+        self._progress.begin()
+        self._remark(label_choice_words(run.folder.folder))
         self._show_command(run.command_line)
         self._timer.start()
         self._show_buttons()
@@ -236,10 +255,12 @@ class TrainScreen(Screen):
             for event in self.run.poll():
                 self._take(event)
             self._timer.stop()
-            self.run = None
-            self._facts["eta"].setText("–")
+            name, is_done, self.run = self.run.folder.folder.name, self.run.state is RunState.DONE, None
+            self._progress.end(is_done=is_done)
             self._show_buttons()
             self._show_history()
+            self.history.choose(name)
+            self._show_run(self.history.run)
             self._show_sightline_command()
 
     def _take(self, event: Event) -> None:
@@ -255,30 +276,25 @@ class TrainScreen(Screen):
         self._show_buttons()
 
     def _on_progress(self, event: Event) -> None:
-        self._bar.setRange(0, int(event.get("total") or 0))
-        self._bar.setValue(int(event.get("done") or 0))
+        self._progress.show_share(int(event.get("done") or 0), int(event.get("total") or 0))
 
     def _on_estimate(self, event: Event) -> None:
         self._cost.setText(str(event.get("text", "")))
 
     def _on_finding(self, event: Event) -> None:
-        self._remark(f"{event.get('message', '')} {event.get('hint', '')}".strip())
+        found = f"{event.get('message', '')} {event.get('hint', '')}".strip()
+        self._remark("\n".join(filter(None, (self._note.text(), found))))
 
     def _on_step(self, event: Event) -> None:
         step, total = int(event["step"]), int(event["total"])
-        self._bar.setRange(0, total)
-        self._bar.setValue(step)
+        self._progress.show_step(event)
         self._say(tr("Training: step {step} of {total}").format(step=step, total=total), "")
         self.curves.add_step(event)
-        self._facts["speed"].setText(tr("{n:.1f} it/s").format(n=number_of(event, "it_per_s")))
-        self._facts["eta"].setText(_duration(number_of(event, "eta_s")))
-        memory = number_of(event, "memory_bytes")
-        self._facts["memory"].setText(f"{memory / 1e9:.1f} GB" if memory > 0 else "–")
 
     def _on_evaluation(self, event: Event) -> None:
         step, dice = int(event["step"]), number_of(event, "dice")
         self.curves.add_dice(str(event.get("split", "val")), step, dice)
-        self._facts["dice"].setText(f"{dice:.3f}")
+        self._progress.show_dice(dice)
 
     def _on_preview(self, event: Event) -> None:
         if self.run is not None:
@@ -289,8 +305,6 @@ class TrainScreen(Screen):
         self._remark(str(event.get("hint", "")))
 
     def _on_done(self, event: Event) -> None:
-        self._bar.setRange(0, 1)
-        self._bar.setValue(1)
         self._say(tr("Done. The model is ready."), "good")
 
     def _on_stopped(self, event: Event) -> None:
@@ -303,9 +317,21 @@ class TrainScreen(Screen):
         self._show_sightline_command()
         self._cost_question.ask(lambda: training_config(study, name, self.changes), self._n_labelled)
 
+    def _suggest(self, estimate: Estimate) -> None:
+        """The first answer tells which device is here: the preset follows it until the user chooses one."""
+        name, why = suggested_preset(self._n_labelled, has_gpu=estimate.has_gpu)
+        self._reason.setText(tr(REASONS[why]))
+        self._reason.show()
+        if not self._is_preset_chosen:
+            self._preset.setCurrentIndex(self._preset.findData(name))
+
+    def _on_preset_chosen(self, _index: int) -> None:
+        self._is_preset_chosen = True
+
     def _show_sightline_command(self) -> None:
         folder = str(self.services.open_study.folder)
         words = ["sightline", "train", folder, "--preset", str(self._preset.currentData())]
+        words += ["--labels", "auto"] if self.chooses_labels.isChecked() else []
         for name, value in self.changes.items():
             words += ["--set", f"{name}={json.dumps(value)}"]
         self._show_command(subprocess.list2cmdline(words))
@@ -317,11 +343,14 @@ class TrainScreen(Screen):
 
     # earlier runs and their models
 
-    def _show_run(self, run: RunSummary) -> None:
-        """The curves of a run of before."""
-        if self.run is not None or self._is_busy:
-            return
-        self.curves.show_run(run.folder)
+    def _show_run(self, run: RunSummary | None) -> None:
+        """A run of before."""
+        if run is not None and self.run is None and not self._is_busy:
+            self.views.show_run(run)
+
+    def _open_image(self, image_id: str) -> None:
+        target = self.services.open_study.settings.targets[0].name
+        self.services.navigate("correct", image_id=image_id, target=target, back="train")
 
     def _resume(self, run: RunSummary) -> None:
         """Go on from the newest checkpoint."""
@@ -364,6 +393,7 @@ class TrainScreen(Screen):
         is_running = self.run is not None and self.run.is_alive
         self.start_button.setEnabled(not is_running and not self._is_busy)
         self._preset.setEnabled(not is_running and not self._is_busy)
+        self.chooses_labels.setEnabled(not is_running and not self._is_busy)
         self.history.allow(is_busy=is_running or self._is_busy)
         self._pause_button.setEnabled(is_running)
         self._pause_button.setText(tr("Go on") if self._is_paused else tr("Pause"))
@@ -374,11 +404,3 @@ class TrainScreen(Screen):
         active, previous = active_model(study), previous_model(study)
         self.history.show_models(active.stem if active else "", previous.stem if previous else "")
         self.history.show_runs(runs_of(study))
-
-
-def _duration(seconds: float) -> str:
-    if seconds != seconds:
-        return "–"
-    if seconds < 90:
-        return tr("{n:.0f} s").format(n=seconds)
-    return tr("{n:.0f} min").format(n=seconds / 60)

@@ -13,9 +13,9 @@ CURVE_COLOURS = ("#56B4E9", "#E69F00", "#3CC59B", "#CC79A7", "#F0E442", "#F28A5B
 
 
 class CurvePlot(pyqtgraph.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
-    """Named curves over one x axis; points are added as they come."""
+    """Named curves over one x axis; points are added as they come. is_share: y goes from 0 to 1, high is good."""
 
-    def __init__(self, x_name: str, y_name: str, parent: QWidget | None = None) -> None:
+    def __init__(self, x_name: str, y_name: str, parent: QWidget | None = None, *, is_share: bool = False) -> None:
         super().__init__(parent, background=COLOURS.panel)
         self._points: dict[str, tuple[list[float], list[float]]] = {}
         self._curves: dict[str, pyqtgraph.PlotDataItem] = {}
@@ -23,7 +23,10 @@ class CurvePlot(pyqtgraph.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no
         item.setMenuEnabled(False)
         item.hideButtons()
         item.showGrid(x=True, y=True, alpha=0.12)
-        self._legend = item.addLegend(offset=(-10, 10), labelTextColor=COLOURS.muted)
+        # Where the curves rarely are: losses fall, shares rise.
+        self._legend = item.addLegend(offset=(-10, -10) if is_share else (-10, 10), labelTextColor=COLOURS.muted)
+        if is_share:
+            self.setYRange(0, 1)
         for side, text in (("bottom", x_name), ("left", y_name)):
             axis = item.getAxis(side)
             axis.setPen(COLOURS.line)

@@ -25,8 +25,7 @@ class RunCurves(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.loss_plot = CurvePlot(tr("step"), tr("loss"))
-        self.dice_plot = CurvePlot(tr("step"), tr("Dice, disagreement"))
-        self.dice_plot.setYRange(0, 1)
+        self.dice_plot = CurvePlot(tr("step"), tr("Dice, disagreement"), is_share=True)
         self._pictures = [QLabel() for _ in range(_N_PICTURES)]
         line = QHBoxLayout()
         line.setSpacing(10)

@@ -17,6 +17,7 @@ class RunHistory(QFrame):
     """Shows and asks; the page does."""
 
     chosen = Signal(object)
+    compared = Signal(object)
     wants_resume = Signal(object)
     wants_use = Signal(object)
     wants_back = Signal()
@@ -64,6 +65,11 @@ class RunHistory(QFrame):
         self.table.blockSignals(False)
         self._show_buttons()
 
+    def choose(self, name: str) -> None:
+        """Put the choice on a run."""
+        line = next((n for n, run in enumerate(self._runs) if run.name == name), -1)
+        self.table.setCurrentCell(line, 0)
+
     def show_models(self, active: str, previous: str) -> None:
         """Which model is in use, and which was before; empty where there is none."""
         self._active = active
@@ -86,19 +92,25 @@ class RunHistory(QFrame):
         table.setTabKeyNavigation(False)
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         header = table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setHighlightSections(False)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        table.setToolTip(tr("Hold Ctrl or Shift to choose several runs and compare them."))
         table.currentCellChanged.connect(lambda *_cells: self._on_choice())
+        table.itemSelectionChanged.connect(self._on_selection)
         return table
 
     def _on_choice(self) -> None:
         self._show_buttons()
         if self.run is not None:
             self.chosen.emit(self.run)
+
+    def _on_selection(self) -> None:
+        lines = sorted({index.row() for index in self.table.selectedIndexes()})
+        self.compared.emit([self._runs[line] for line in lines if line < len(self._runs)])
 
     def _ask_resume(self) -> None:
         if self.run is not None:

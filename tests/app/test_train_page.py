@@ -67,6 +67,9 @@ def test_that_a_study_is_trained_stopped_resumed_and_its_model_put_into_use_and_
     window.navigate("train")
     assert page.command_line.text().startswith("sightline train ")
     assert "--set steps=4000" in page.command_line.text()
+    assert page.command_line.text().count("--labels auto") == 1
+    page.chooses_labels.setChecked(False)
+    assert "--labels" not in page.command_line.text()
     wait_until(lambda: page.cost_words.startswith("Predicted: processor (CPU)"), 60)
     assert page.cost_words.endswith((" MB", " GB"))
 
@@ -89,6 +92,12 @@ def test_that_a_study_is_trained_stopped_resumed_and_its_model_put_into_use_and_
     page.run.finish()
     wait_until(lambda: page.run is None, 60)
     assert runs_of(study)[0].has_model
+    assert page.views.worst.list.count() == 1, "one validation image has a mask"
+    page.views.setCurrentWidget(page.views.worst)
+    first = page.views.worst.list.item(0)
+    page.views.worst.list.itemClicked.emit(first)
+    wait_until(lambda: window.screen_widget("correct").isVisible())
+    window.navigate("train")
     folder = Path(os.environ.get("SIGHTLINE_PICTURES") or tmp_path)
     QTest.qWait(300)
     assert window.grab().save(str(folder / "train.png"))

@@ -1,0 +1,141 @@
+"""Is the window smooth while a worker trains at full load, and how soon does it stop? Simulated gaze, synthetic frames.
+
+    python -m benchmarks.train_gui [--seconds 30] [--quick]
+
+A frame is asked for 60 times a second on the training page; its time runs from the moment it was due until both plots
+are painted, so waiting for a processor counts. Runs in a window where a display is at hand (start it under
+`xvfb-run -s "-screen 0 1920x1080x24"` elsewhere), else off-screen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks.figures import Figure, show
+
+if TYPE_CHECKING:
+    from app.screens.train import TrainScreen
+
+FRAME_S = 1 / 60
+LIMIT_S = 120.0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--quick", action="store_true", help="five seconds")
+    options = parser.parse_args()
+    seconds = 5.0 if options.quick else options.seconds
+    if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["SIGHTLINE_HOME"] = folder
+        figures = _measured(Path(folder), seconds)
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg()) if hasattr(os, "getloadavg") else "unknown"
+    return show(f"The training page while a worker trains, {os.cpu_count()} cores, load {load}", figures)
+
+
+def _measured(folder: Path, seconds: float) -> list[Figure]:
+    from app.entry import application, main_window
+    from app.screens.train import TrainScreen
+    from benchmarks.frames import study_with_labels
+    from domain.study import Role
+    from workflows.user_settings import UserSettings
+
+    app = application(UserSettings())
+    window = main_window(UserSettings(path=str(folder / "settings.json")))
+    window.resize(1366, 768)
+    window.show()
+    study = study_with_labels(folder / "study", n_images=24)
+    window.services.set_annotator("anna", Role.ADMIN)
+    window.use_study(study)
+    page = window.screen_widget("train")
+    if not isinstance(page, TrainScreen):
+        raise TypeError("the training page is another screen than this program knows")
+    page.changes = {"steps": 100_000, "evaluate_every": 0}
+    page.chooses_labels.setChecked(False)
+    window.navigate("train")
+    idle = _frames(page, seconds)
+    page.start()
+    _wait_for(lambda: page.curves.loss_plot.n_points("loss") > 3)
+    worker = page.run
+    if worker is None:
+        raise RuntimeError("the worker ended at once")
+    import psutil
+
+    process = psutil.Process(worker.process_id)
+    before = process.cpu_times()
+    began = time.perf_counter()
+    busy = _frames(page, seconds)
+    after = process.cpu_times()
+    cores = (after.user + after.system - before.user - before.system) / (time.perf_counter() - began)
+    asked = time.perf_counter()
+    page.stop()
+    _wait_for(lambda: not worker.is_alive)
+    stop_s = time.perf_counter() - asked
+    window.close()
+    app.processEvents()
+    p99, worst = float(np.percentile(busy, 99)), float(busy.max())
+    return [
+        Figure("frame without training, median", f"{np.median(idle):.1f} ms", "", None),
+        Figure("frame without training, p99", f"{np.percentile(idle, 99):.1f} ms", "", None),
+        Figure("frame while training, median", f"{np.median(busy):.1f} ms", "", None),
+        Figure("frame while training, p99", f"{p99:.1f} ms", "<= 16 ms", p99 <= 16),
+        Figure("frame while training, longest", f"{worst:.1f} ms", "", None),
+        Figure("processor the worker had meanwhile", f"{cores:.2f} cores", "", None),
+        Figure("stop: click to the end of the worker", f"{stop_s:.2f} s", "<= 1 s", stop_s <= 1),
+    ]
+
+
+def _frames(page: TrainScreen, seconds: float) -> np.ndarray:
+    """Milliseconds of each frame."""
+    from PySide6.QtCore import QEventLoop, Qt, QTimer
+
+    took: list[float] = []
+    loop = QEventLoop()
+    began = time.perf_counter()
+
+    def frame() -> None:
+        nonlocal due
+        page.curves.loss_plot.viewport().repaint()
+        page.curves.dice_plot.viewport().repaint()
+        now = time.perf_counter()
+        took.append(1e3 * (now - due))
+        # A frame that came late does not make the next one late as well: the next tick of the clock counts.
+        due += FRAME_S * max(1, np.ceil((now - due) / FRAME_S))
+        if now - began > seconds:
+            loop.quit()
+        else:
+            timer.start(max(0, int(1e3 * (due - now))))
+
+    due = time.perf_counter() + FRAME_S
+    timer = QTimer()
+    timer.setSingleShot(True)
+    timer.setTimerType(Qt.TimerType.PreciseTimer)
+    timer.timeout.connect(frame)
+    timer.start(int(1e3 * FRAME_S))
+    loop.exec()
+    return np.maximum(np.asarray(took), 0)
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    from PySide6.QtTest import QTest
+
+    deadline = time.monotonic() + LIMIT_S
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError("the training did not get so far in two minutes")
+        QTest.qWait(5)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
