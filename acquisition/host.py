@@ -124,6 +124,7 @@ class TrackerHost:
         except UserFacingError:
             self.close()
             raise
+        self._ring.beat()  # its answer is a sign of life; its own thread for that may not have had its turn yet
         self.pid = int(answer["pid"])
         self.info = TrackerInfo.from_json(answer["info"])
         return self.info

@@ -22,18 +22,24 @@ from app.stage_images import ImagesAhead
 from app.stage_labels import LabelsBeside
 from app.stage_list import StageList
 from app.stage_phase import Phase
+from app.stage_watch import StageWatch
 from app.texts import tr
 from app.widgets.viewer import PeekFilter, bind_view_actions
 from calibration.drift import FIVE_DOTS, ONE_DOT
 from domain.calibration import Point
+from domain.errors import TrackerError
+from domain.labels import LabelMaps
 from domain.study import Outcome
 from domain.view import ImageView
-from workflows.annotate_images import AWAY_AFTER_S, PAUSED, RESUMED, AnnotationSession, Look, LookResult, store_look
+from workflows.annotate_images import PAUSED, RESUMED, AnnotationSession
 from workflows.edit_history import Decision
+from workflows.look import Look
+from workflows.look_labels import LookResult, store_look
 from workflows.worklist import WorklistRow
 
 START_TARGET_MS = 700
-POLL_MS = 40
+DRAFT_AFTER_MS = 350
+"""A mask that takes longer than this after the key is preceded by the levels of the heatmap."""
 _HINTED_IMAGES = 3
 
 
@@ -60,18 +66,20 @@ class AnnotateStage(StageFrame):
         self._breaks = Breaks()
         self._trial_id = ""
         self._before_pause = Phase.CARD
-        self._key_at_s = 0.0
+        self._key_at_s = self._first_mask_s = 0.0
         self._overlay: KeyOverlay | None = None
         self.seconds_to_mask: list[float] = []
+        self.seconds_to_first_mask: list[float] = []
         self.seconds_to_image: list[float] = []
         self._preparing_s = 0.0
+        self._has_begun = self._is_lost_in_look = False
         self.start_target_ms = START_TARGET_MS
         self._bind()
         if clutch:
             ClutchKeys(self, services.actions, session)
-        self._poll = QTimer(self)
-        self._poll.setInterval(POLL_MS)
-        self._poll.timeout.connect(self._on_poll)
+        self._watch = StageWatch(self, self.canvas, session, lambda: self.is_recording)
+        self._watch.tracker_lost.connect(self._on_tracker_lost)
+        self._watch.nobody_seen.connect(self._on_nobody_seen)
         self._start_timer = QTimer(self)
         self._start_timer.setSingleShot(True)
         self._start_timer.timeout.connect(self._show_image)
@@ -105,16 +113,24 @@ class AnnotateStage(StageFrame):
     def _open_tracker(self) -> None:
         self._go_to(Phase.OPENING)
         self.put(stage_cards.opening())
+        was_open = self.session.is_open
+        work = self.session.reconnect if was_open else self.session.open
         self.services.tasks.start(
             tr("Opening the tracker"),
-            lambda _report, _cancel: self.session.open(),
+            lambda _report, _cancel: work(),
             on_done=lambda _none: self._on_open(),
             on_failed=self._on_open_failed,
         )
 
     def _on_open(self) -> None:
-        self._poll.start()
-        self._show_instruction()
+        if self.services.host is not None:
+            self.services.host = self.session.recording.host  # another one, where a lost tracker was opened anew
+        self._watch.start()
+        if self._has_begun:
+            self._go_to(Phase.CARD)
+            self.put(stage_cards.tracker_back())
+        else:
+            self._show_instruction()
 
     def _on_open_failed(self, error: BaseException) -> None:
         self._go_to(Phase.LOST)
@@ -127,7 +143,7 @@ class AnnotateStage(StageFrame):
         self._next()
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        self._poll.stop()
+        self._watch.stop()
         self._start_timer.stop()
         super().closeEvent(event)
 
@@ -165,7 +181,7 @@ class AnnotateStage(StageFrame):
             Phase.RESULT: self._accept_or_repeat,
             Phase.PAUSED: self._resume,
             Phase.REST: self._end_rest,
-            Phase.LOST: self._open_again,
+            Phase.LOST: self._open_tracker,
             Phase.DONE: self.leave,
         }
         step = steps.get(self.phase)
@@ -263,6 +279,10 @@ class AnnotateStage(StageFrame):
         self.put(stage_cards.instruction(protocol, self._list.target, held))
 
     def _begin_image(self) -> None:
+        if not self.session.is_alive:
+            self._offer_to_reconnect()
+            return
+        self._has_begun = True
         began_s = time.perf_counter()
         image_id = self._list.image_id
         pixels = self._images.pixels(image_id)
@@ -296,18 +316,40 @@ class AnnotateStage(StageFrame):
         if self.phase is not Phase.LOOKING or view is None:
             return
         image_id = self._list.image_id
-        self._trial_id = self.session.begin(image_id, self._list.target, view, clutch=self._clutch)
+        try:
+            self._trial_id = self.session.begin(image_id, self._list.target, view, clutch=self._clutch)
+        except TrackerError:
+            self._trial_id = ""
+            self._offer_to_reconnect()
+            return
         self.image_shown.emit(image_id)
 
     def _end_look(self, outcome: Outcome) -> None:
         if self._trial_id in ("", "pending"):
             return
         self._key_at_s = time.perf_counter()
+        self._first_mask_s = 0.0
         look = self.session.end(outcome=outcome)
         self._trial_id = ""
         self._go_to(Phase.WORKING)
         pixels = self._images.pixels(look.image_id)
-        self._labels.make(look, pixels, self.canvas.view, lambda result: self._on_labels(look, result))
+        self._labels.make(
+            look,
+            pixels,
+            self.canvas.view,
+            on_draft=lambda maps: self._on_draft(look, maps),
+            on_done=lambda result: self._on_labels(look, result),
+        )
+
+    def _on_draft(self, look: Look, maps: LabelMaps) -> None:
+        def show() -> None:
+            if self.phase is Phase.WORKING and self._list.image_id == look.image_id:
+                self.show_draft(maps)
+                self.canvas.repaint()
+                self._first_mask_s = time.perf_counter() - self._key_at_s
+
+        since_key_ms = round(1e3 * (time.perf_counter() - self._key_at_s))
+        QTimer.singleShot(max(0, DRAFT_AFTER_MS - since_key_ms), self, show)
 
     def _on_labels(self, look: Look, result: LookResult) -> None:
         self.result = result
@@ -316,8 +358,15 @@ class AnnotateStage(StageFrame):
         desk.start_over(look.image_id, look.target, np.asarray(result.maps.levels[0]))
         self._go_to(Phase.RESULT)
         self.show_result(result)
+        if self._is_lost_in_look:
+            self._is_lost_in_look = False
+            self.result_bar.remark.say(
+                tr("The tracker was lost. This is what it saw; it is connected again before the next image.")
+            )
         self.canvas.repaint()
-        self.seconds_to_mask.append(time.perf_counter() - self._key_at_s)
+        seconds = time.perf_counter() - self._key_at_s
+        self.seconds_to_mask.append(seconds)
+        self.seconds_to_first_mask.append(self._first_mask_s or seconds)
         self.mask_shown.emit(look.image_id)
         self.services.trial_saved.emit(look.image_id)
 
@@ -383,11 +432,10 @@ class AnnotateStage(StageFrame):
         if self.phase is Phase.LOOKING:
             self.session.reopen(RESUMED)
 
-    def _open_again(self) -> None:
-        if not self.session.is_open:
-            self._open_tracker()
-        elif self.session.is_alive:
-            self._show_instruction()
+    def _offer_to_reconnect(self) -> None:
+        self._watch.stop()
+        self._go_to(Phase.LOST)
+        self.put(stage_cards.tracker_gone())
 
     def _drop_look(self, why: str) -> None:
         if self._trial_id not in ("", "pending"):
@@ -397,23 +445,15 @@ class AnnotateStage(StageFrame):
 
     # while it runs
 
-    def _on_poll(self) -> None:
-        if not self.session.is_open:
-            return
-        if not self.session.is_alive:
-            self._on_tracker_lost()
-            return
-        self.session.poll()
-        if self.is_recording and self.session.seconds_without_eyes() >= AWAY_AFTER_S:
-            self._pause(stage_cards.away())
+    def _on_nobody_seen(self, is_silent: bool) -> None:
+        self._pause(stage_cards.silent() if is_silent else stage_cards.away())
 
     def _on_tracker_lost(self) -> None:
-        self._poll.stop()
-        if self.is_recording:
+        if self._trial_id not in ("", "pending"):
+            self._is_lost_in_look = True
             self._end_look(Outcome.TARGET)  # what there is, is kept
-            return
-        self._go_to(Phase.LOST)
-        self.put(stage_cards.tracker_gone())
+        elif self.phase not in (Phase.WORKING, Phase.RESULT, Phase.SKIP, Phase.DONE):
+            self._offer_to_reconnect()  # after these, the next image does
 
     def _on_view_changed(self, _view: ImageView | None) -> None:
         view = self.canvas.screen_view()

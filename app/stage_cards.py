@@ -87,7 +87,19 @@ def away() -> Card:
     return Card(tr("Are you there?"), words, tr("Enter goes on · Esc goes back to the worklist"))
 
 
+def silent() -> Card:
+    """The tracker sends nothing, though its process lives."""
+    words = tr("No gaze arrives from the tracker. What was recorded is kept; check its cable and its light.")
+    return Card(tr("The tracker is silent"), words, tr("Enter goes on · Esc goes back to the worklist"))
+
+
 def tracker_gone() -> Card:
-    """The tracker was lost between two looks."""
-    words = tr("What was recorded is kept. Check its cable, then go on.")
-    return Card(tr("The tracker is gone"), words, tr("Esc goes back to the worklist"))
+    """The tracker was lost."""
+    words = tr("What was recorded is kept. Check its cable, then connect it again; you go on where you were.")
+    return Card(tr("The tracker is gone"), words, tr("Enter connects it again · Esc goes back to the worklist"))
+
+
+def tracker_back() -> Card:
+    """A tracker that was lost answers again."""
+    words = tr("You go on where you were. If you have moved, press T for a drift check first.")
+    return Card(tr("The tracker is there again"), words, tr("Enter goes on · T drift check · Esc goes back"))

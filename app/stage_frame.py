@@ -19,8 +19,9 @@ from app.widgets.plain import label
 from app.widgets.quality_chip import QualityChip
 from app.widgets.result_bar import BAR_HEIGHT, ResultBar
 from app.widgets.stage_pages import CardPage, StartTargetPage
+from domain.labels import LabelMaps
 from domain.study import Outcome
-from workflows.annotate_images import LookResult
+from workflows.look_labels import LookResult
 
 
 class StageFrame(QWidget):
@@ -64,6 +65,17 @@ class StageFrame(QWidget):
     def put(self, card: Card) -> None:
         """Put these words on the card."""
         self.card.say(card.heading, card.words, card.keys)
+
+    def show_draft(self, maps: LabelMaps) -> None:
+        """The levels of the heatmap, until the refined ones are there: dashed lines, and a word that says so."""
+        self.canvas.set_layers(
+            {
+                f"level {number + 1}": OutlineLayer(level, LEVEL_COLOURS[number % len(LEVEL_COLOURS)], is_dashed=True)
+                for number, level in enumerate(maps.levels)
+            }
+        )
+        self.result_bar.remark.say(tr("Refining the mask…"))
+        self.result_bar.remark.show()
 
     def show_result(self, result: LookResult) -> None:
         """The mask on the image, how good the gaze was, and what may be done."""

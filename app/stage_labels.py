@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.context import Services
+from domain.labels import LabelMaps
 from domain.pixels import ImagePixels
 from domain.view import ImageView
-from workflows.annotate_images import LabelMaker, Look, LookResult
+from workflows.look import Look
+from workflows.look_labels import LabelMaker, LookResult
 
 _log = logging.getLogger(__name__)
 
@@ -37,11 +39,19 @@ class LabelsBeside:
         )
 
     def make(
-        self, look: Look, pixels: ImagePixels, view: ImageView | None, on_done: Callable[[LookResult], None]
+        self,
+        look: Look,
+        pixels: ImagePixels,
+        view: ImageView | None,
+        *,
+        on_draft: Callable[[LabelMaps], None],
+        on_done: Callable[[LookResult], None],
     ) -> None:
-        """The maps and the trial of a look."""
+        """The maps and the trial of a look; before them, where refining takes its time, the levels of the heatmap."""
         image_u8 = _shown(pixels, view)
         protocol, annotator = self._services.open_study.settings.protocol, self._services.annotator
+        if self._maker.parameters.source != "none":
+            self._services.tasks.start("", lambda _report, _cancel: self._maker.draft(protocol, look), on_done=on_draft)
         self._services.tasks.start(
             "",
             lambda report, cancel: self._maker.make(

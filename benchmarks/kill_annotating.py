@@ -2,10 +2,10 @@
 
     python -m benchmarks.kill_annotating [--kills 50] [--quick]
 
-A process runs the real window: a SIMULATED eye looks at images, keys accept their masks, every third mask is corrected by
-strokes of the mouse first. It says what was accepted and drawn as soon as the window has taken it, and is killed at a
-random moment. Then the study is opened as the application opens it. Runs in a window where a display is at hand (start
-it under `xvfb-run -s "-screen 0 1920x1080x24"` elsewhere), else off-screen.
+A process runs the real window: a SIMULATED eye looks at images, keys accept their masks, every third mask is corrected
+by strokes of the mouse first. It says what was accepted and drawn as soon as the window has taken it, and is killed at
+a random moment. Then the study is opened as the application opens it. Runs in a window where a display is at hand
+(start it under `xvfb-run -s "-screen 0 1920x1080x24"` elsewhere), else off-screen.
 """
 
 from __future__ import annotations

@@ -19,12 +19,9 @@ from processing.overlap import dice
 from storage.atomic_write import write_atomically
 from storage.mask_table import CONSENSUS, NOT_PEOPLE, MaskVersion
 from storage.study import Study
+from workflows.active_time import ACTIVE_TIME_RULE
 
 Method = Literal["majority", "staple"]
-ACTIVE_TIME_RULE = (
-    "Active time of an image: the window was in front, the annotator was not idle for longer than 5 s, and the tracker "
-    "saw at least one eye. Trials recorded elsewhere count from onset to the end of the last fixation."
-)
 OUTLIER_DICE = 0.5
 
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,66 +13,28 @@ from numpy.typing import NDArray
 from acquisition.finalise import finalise
 from acquisition.host import TrackerHost
 from acquisition.tracker import TrackerSettings
-from calibration.drift import DriftCorrection, DriftLog
-from calibration.geometry import ScreenPlane
+from calibration.drift import DriftLog
 from domain.calibration import CalibrationRecord
-from domain.display import Display
 from domain.errors import TrackerError
-from domain.events import CancelToken, OnProgress, no_progress
-from domain.fixations import ImageFixations
 from domain.gaze import GazeSamples
-from domain.labels import LabelMaps, LabelParameters
-from domain.study import Outcome, Protocol, TrialStatus
-from domain.trial import TrialQuality, TrialRecord
+from domain.study import Outcome
 from domain.view import ImageView
-from processing.detector import detect
-from processing.image_fixations import to_image_fixations
-from processing.labels import make_label_maps, no_target_maps
-from processing.refiner import Refiner, refiners
 from storage.study import Study
 from workflows.drift_check import correction_note, undo_correction
-from workflows.gaze_quality import measure_quality, verdict_on, with_warnings
+from workflows.look import Look, counted_stretches
 from workflows.record_session import RecordSession
 from workflows.set_up_tracker import put_in_force
 
 _log = logging.getLogger(__name__)
-DETECTOR = "ivt"
 RUN_UP_NS = 1_000_000_000
 """Samples before the image's onset that the detector sees too, so that a fixation in flight is known as such."""
 
 PAUSED, RESUMED = "pause", "resume"
 CLUTCH_DOWN, CLUTCH_UP = "clutch down", "clutch up"
+BEHIND, IN_FRONT = "window behind", "window in front"
 AWAY_AFTER_S = 2.0
-
-
-@dataclass(frozen=True)
-class Look:
-    """What was seen of one image, before anything is computed from it."""
-
-    trial_id: str
-    image_id: str
-    target: str
-    started_ns: int
-    ended_ns: int
-    views: tuple[tuple[int, ImageView], ...]
-    counted: tuple[tuple[int, int], ...]
-    samples: GazeSamples
-    display: Display
-    session_file: str
-    is_simulated: bool
-    outcome: Outcome = Outcome.TARGET
-    correction: DriftCorrection = field(default_factory=DriftCorrection.none)
-
-
-@dataclass(frozen=True)
-class LookResult:
-    """What came of a look: the stored trial, its maps, and what the annotator should know."""
-
-    record: TrialRecord
-    maps: LabelMaps
-    verdict: str
-    remarks: tuple[str, ...]
-    coverage: float
+SILENT_AFTER_S = 1.0
+"""No sample at all for so long: the tracker is silent, it is not that nobody looks."""
 
 
 class AnnotationSession:
@@ -96,9 +55,8 @@ class AnnotationSession:
         self.calibration = calibration
         self.drift = drift if drift is not None else DriftLog()
         self.annotator = annotator
-        self.recording = RecordSession(
-            study.folder / "sessions", settings, study=study.settings.name, annotator=annotator, about=about
-        )
+        self._settings, self._about = settings, dict(about or {})
+        self.recording = self._new_recording()
         self._keeps_host = host is not None
         if host is not None:
             self.recording.host = host
@@ -107,6 +65,10 @@ class AnnotationSession:
         self._views: list[tuple[int, ImageView]] = []
         self._shut: list[tuple[int, int]] = []
         self._shut_since = 0
+        self._counts_since = 0
+        self._behind: list[tuple[int, int]] = []
+        self._behind_since = 0
+        self._acted: list[int] = []
         self._current: tuple[str, str, str, int] | None = None
         self._is_open = False
 
@@ -125,7 +87,18 @@ class AnnotationSession:
             note = correction_note(self.drift, time_ns=self.now_ns(), reason="in force from before the session")
             self.recording.host.journal("drift_check", note)
         _, self._position, _ = self.recording.host.read_since(0)
+        self._parts = []
         self._is_open = True
+
+    def reconnect(self) -> None:
+        """Open a tracker that was lost anew. What was recorded is published; what follows goes into a new session file.
+
+        Raises:
+            TrackerError: the tracker cannot be opened.
+        """
+        self.end_recording()
+        self.recording = self._new_recording()
+        self.open()
 
     @property
     def is_open(self) -> bool:
@@ -175,6 +148,9 @@ class AnnotationSession:
         self._views, self._shut = [(now, view)], []
         self._parts = [rows[rows["time_ns"] >= now - RUN_UP_NS] for rows in self._parts]
         self._shut_since = now if clutch else 0
+        self._counts_since, self._acted = now, []
+        self._behind = []
+        self._behind_since = now if self._behind_since else 0
         self._current = (trial_id, image_id, target, now)
         return trial_id
 
@@ -196,8 +172,24 @@ class AnnotationSession:
         if self._current is not None and self._shut_since:
             now = self.now_ns()
             self._shut.append((self._shut_since, now))
-            self._shut_since = 0
+            self._shut_since, self._counts_since = 0, now
             self.recording.press_key(why)
+
+    def set_in_front(self, *, is_in_front: bool) -> None:
+        """Another window came over the image, or went: time behind it is no active time."""
+        if is_in_front == (self._behind_since == 0) or not self._is_open:
+            return
+        now = self.now_ns()
+        if is_in_front:
+            self._behind.append((self._behind_since, now))
+        self._behind_since = 0 if is_in_front else now
+        if self._current is not None:
+            self.recording.press_key(IN_FRONT if is_in_front else BEHIND)
+
+    def note_action(self) -> None:
+        """A key or the pointer was used while an image is looked at."""
+        if self._current is not None:
+            self._acted.append(self.now_ns())
 
     def poll(self) -> None:
         """Take the samples that have come; call it some times a second."""
@@ -211,14 +203,19 @@ class AnnotationSession:
         self.recording.poll()
 
     def seconds_without_eyes(self) -> float:
-        """How long no eye has been seen, by the newest samples."""
+        """How long no eye has been seen, by the clock of the samples: also when none come at all."""
         rate_hz = self.recording.host.info.rate_hz or 60.0
         rows = self.recording.host.latest(int(rate_hz * 4))
-        if not len(rows):
-            return 0.0
-        seen = np.flatnonzero(rows["gaze_valid"].any(axis=1))
-        last = rows["time_ns"][seen[-1]] if len(seen) else rows["time_ns"][0]
-        return float(max(0, int(rows["time_ns"][-1]) - int(last)) / 1e9)
+        seen_ns = rows["time_ns"][rows["gaze_valid"].any(axis=1)]
+        last_ns = max(int(seen_ns[-1]) if len(seen_ns) else 0, self._counts_since)
+        return max(0, self.now_ns() - last_ns) / 1e9
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether no sample came for a while: the tracker is the trouble, not the eyes."""
+        rows = self.recording.host.latest(1)
+        last_ns = max(int(rows["time_ns"][-1]) if len(rows) else 0, self._counts_since)
+        return self.now_ns() - last_ns >= SILENT_AFTER_S * 1e9
 
     def key(self, name: str) -> None:
         """A key was pressed: into the journal."""
@@ -238,6 +235,8 @@ class AnnotationSession:
         if self._shut_since:
             self._shut.append((self._shut_since, ended))
             self._shut_since = 0
+        if self._behind_since:
+            self._behind.append((self._behind_since, ended))
         with contextlib.suppress(TrackerError):
             self.poll()
             self.recording.end_trial(presented_ns=ended, payload={"outcome": outcome.value})
@@ -259,173 +258,37 @@ class AnnotationSession:
             session_file=f"sessions/{self.recording.session_path.name}",
             is_simulated=self.is_simulated,
             outcome=outcome,
+            behind=tuple(self._behind),
+            acted_ns=tuple(self._acted),
             correction=self.drift.active,
         )
 
     def close(self) -> None:
         """End the recording and publish the session file."""
         if self._is_open:
-            self._is_open = False
-            try:
-                self.recording.close(keep_host=self._keeps_host)
-            except TrackerError as problem:
-                # The host has died: its journal is whole up to that moment.
-                _log.warning("the tracker host is gone, the session is made from its journal: %s", problem)
-                self.recording.host.close()
-                finalise(self.recording.journal_path, self.recording.session_path)
+            self.end_recording()
         elif not self._keeps_host:
             self.recording.host.close()
 
+    def end_recording(self) -> None:
+        """Publish what was recorded; a tracker that somebody else opened stays open while it lives."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        self._current = None
+        try:
+            self.recording.close(keep_host=self._keeps_host)
+        except TrackerError as problem:
+            # The host has died: its journal is whole up to that moment.
+            _log.warning("the tracker host is gone, the session is made from its journal: %s", problem)
+            self.recording.host.close()
+            finalise(self.recording.journal_path, self.recording.session_path)
 
-def counted_stretches(started: int, ended: int, shut: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    """The parts of a look during which gaze counted: all of it but pauses and the clutch let go."""
-    parts, begin = [], started
-    for left, back in sorted(shut):
-        if left > begin:
-            parts.append((begin, left))
-        begin = max(begin, back)
-    if begin < ended:
-        parts.append((begin, ended))
-    return tuple(parts)
-
-
-def image_fixations_of(look: Look, protocol: Protocol) -> ImageFixations:
-    """The fixations of a look on its image, with the first moments and everything that does not count left out."""
-    # Raw gaze stays as it is; a drift correction holds for what is derived from it.
-    samples = look.correction.corrected(look.samples, ScreenPlane.upright(look.display))
-    detection = detect(DETECTOR, samples, look.display)
-    found = []
-    for number, (begin, end) in enumerate(look.counted):
-        part = to_image_fixations(
-            detection.fixations,
-            look.views,
-            look.display,
-            start_ns=begin,
-            end_ns=end,
-            ignore_first_ms=protocol.ignore_first_ms if number == 0 else 0.0,
+    def _new_recording(self) -> RecordSession:
+        return RecordSession(
+            self.study.folder / "sessions",
+            self._settings,
+            study=self.study.settings.name,
+            annotator=self.annotator,
+            about=self._about,
         )
-        found.append(replace(part, start_ms=part.start_ms + (begin - look.started_ns) / 1e6))
-    if not found:
-        return ImageFixations.empty()
-    return ImageFixations(
-        np.concatenate([p.xy_norm for p in found]),
-        np.concatenate([p.duration_ms for p in found]),
-        np.concatenate([p.start_ms for p in found]),
-        np.concatenate([p.pupil for p in found]),
-    )
-
-
-def gaze_quality(look: Look) -> TrialQuality:
-    """Loss and longest gap of a look, over the stretches that count."""
-    parts = []
-    for begin, end in look.counted:
-        inside = (look.samples.time_ns >= begin) & (look.samples.time_ns < end)
-        parts.append((end - begin, measure_quality(look.samples[inside], start_ns=begin, end_ns=end)))
-    total = sum(length for length, _ in parts)
-    if not total:
-        return TrialQuality(loss=1.0)
-    return TrialQuality(
-        loss=sum(length * quality.loss for length, quality in parts) / total,
-        longest_gap_s=max(quality.longest_gap_s for _, quality in parts),
-        n_samples=sum(quality.n_samples for _, quality in parts),
-        active_s=sum(quality.active_s for _, quality in parts),
-        rate_hz=max(quality.rate_hz for _, quality in parts),
-    )
-
-
-class LabelMaker:
-    """Makes the labels of looks; keeps what the refiner learnt of an image, prepared while it is looked at.
-
-    Any thread may call; work on one image goes one after the other, so that a mask asked for while its image is still
-    being prepared does not do the same work beside it.
-    """
-
-    def __init__(self, parameters: LabelParameters) -> None:
-        self.parameters = parameters
-        self._refiners: dict[str, tuple[Refiner, threading.Lock]] = {}
-        self._prepared: set[str] = set()
-        self._lock = threading.Lock()
-
-    def is_prepared(self, image_id: str) -> bool:
-        """Whether the refiner has seen the image."""
-        return image_id in self._prepared
-
-    def prepare(self, image_id: str, image_u8: NDArray[np.uint8], *, cancel: CancelToken | None = None) -> None:
-        """Let the refiner see the image before its heatmap is known."""
-        refiner, turn = self._refiner(image_id)
-        blank = np.full(image_u8.shape[:2], 0.5, np.float32)
-        quick = replace(self.parameters, crf_iterations=1)
-        with turn:
-            refiner.refine(image_u8, blank, ImageFixations.empty(), quick, on_progress=no_progress, cancel=cancel)
-        self._prepared.add(image_id)
-
-    def make(
-        self,
-        protocol: Protocol,
-        annotator: str,
-        look: Look,
-        image_u8: NDArray[np.uint8],
-        *,
-        on_progress: OnProgress = no_progress,
-        cancel: CancelToken | None = None,
-    ) -> LookResult:
-        """Fixations, maps and trial of a look; nothing is stored yet."""
-        began = time.perf_counter()
-        quality = with_warnings(gaze_quality(look), protocol)
-        fixations = image_fixations_of(look, protocol)
-        refiner, turn = self._refiner(look.image_id)
-        if look.outcome is Outcome.NO_TARGET:
-            maps = no_target_maps((image_u8.shape[1], image_u8.shape[0]), self.parameters)
-        else:
-            across, down = (px / look.views[-1][1].zoom for px in look.display.px_per_deg())
-            with turn:
-                maps = make_label_maps(
-                    image_u8,
-                    fixations,
-                    self.parameters,
-                    image_px_per_deg=(across, down),
-                    refiner=refiner,
-                    on_progress=on_progress,
-                    cancel=cancel,
-                )
-        record = TrialRecord(
-            trial_id=look.trial_id,
-            image_id=look.image_id,
-            annotator=annotator,
-            target=look.target,
-            outcome=look.outcome,
-            status=TrialStatus.IN_PROGRESS,
-            session_file=look.session_file,
-            started_ns=look.started_ns,
-            ended_ns=look.ended_ns,
-            fixations=fixations,
-            quality=replace(quality, warnings=(*quality.warnings, *maps.warnings)),
-            instruction_version=protocol.instruction_version,
-            view_log=look.trial_id,
-            is_simulated=look.is_simulated,
-        )
-        _log.info("labels in %.0f ms", 1e3 * (time.perf_counter() - began))
-        coverage = float(np.mean(maps.levels[-1])) if maps.levels else 0.0
-        return LookResult(record, maps, verdict_on(quality, protocol), maps.warnings, coverage)
-
-    def forget(self, image_id: str) -> None:
-        """Give back what was kept for an image."""
-        with self._lock:
-            self._refiners.pop(image_id, None)
-            self._prepared.discard(image_id)
-
-    def _refiner(self, image_id: str) -> tuple[Refiner, threading.Lock]:
-        with self._lock:
-            if image_id not in self._refiners:
-                while len(self._refiners) >= 2:
-                    oldest = next(iter(self._refiners))
-                    self._refiners.pop(oldest)
-                    self._prepared.discard(oldest)
-                self._refiners[image_id] = (refiners.get(self.parameters.source)(), threading.Lock())
-            return self._refiners[image_id]
-
-
-def store_look(study: Study, result: LookResult) -> None:
-    """Keep a look in the study: its trial in the catalog, its maps as files."""
-    study.save_trial(result.record)
-    study.save_maps(result.record.trial_id, result.maps)

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 from app.texts import tr
 from app.theme import COLOURS, icon_pixmap
 from app.widgets.plain import label, set_state
-from workflows.annotate_images import LookResult
+from workflows.look_labels import LookResult
 
 _WORDS = {"good": "Good gaze", "warn": "Weak gaze", "stop": "Does not count"}
 _SIGNS = {"good": ("check", COLOURS.good), "warn": ("warn", COLOURS.warn), "stop": ("none", COLOURS.bad)}
