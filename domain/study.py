@@ -42,6 +42,7 @@ class Target:
     name: str
     number: int = 1
     colour: str = "#E69F00"
+    description: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
@@ -41,13 +42,25 @@ class AnnotatorFigures:
 
 
 @dataclass(frozen=True)
+class ReadFigures:
+    """One annotator on one image: active time, share of samples without gaze, last drift check; None = not measured."""
+
+    annotator: str
+    image_id: str
+    active_s: float | None
+    loss: float | None
+    drift_deg: float | None
+
+
+@dataclass(frozen=True)
 class AgreementReport:
-    """All pairs on all images, and figures per annotator."""
+    """All pairs on all images, and figures per annotator and per read."""
 
     target: str
     pairs: tuple[PairAgreement, ...]
     annotators: tuple[AnnotatorFigures, ...]
     n_images_with_two: int
+    reads: tuple[ReadFigures, ...] = ()
     rule: str = ACTIVE_TIME_RULE
 
     def mean_of_pairs(self) -> dict[tuple[str, str], dict[str, float]]:
@@ -94,7 +107,24 @@ def examine(
         masks = {person: study.read_version(version) for person, version in people.items()}
         found += pairs(image_id, name, masks)
     on_progress(Progress(len(shared), len(shared)))
-    return AgreementReport(name, tuple(found), tuple(figures(study, name)), len(shared))
+    return AgreementReport(name, tuple(found), tuple(figures(study, name)), len(shared), tuple(reads(study, name)))
+
+
+def apart(values: Sequence[float], metric: str) -> list[bool]:
+    """Which values are worth a look: Dice below `OUTLIER_DICE`; others beyond 1.5 quartile ranges (Tukey's fences).
+
+    Of agreement only the low side counts, of distance, time, loss and drift only the high side.
+    """
+    if metric == "dice":
+        return [value < OUTLIER_DICE for value in values]
+    finite = [value for value in values if np.isfinite(value)]
+    if len(finite) < 4:
+        return [False] * len(values)
+    low, high = np.percentile(finite, [25, 75])
+    reach = 1.5 * (high - low)
+    if metric in ("iou", "kappa"):
+        return [bool(value < low - reach) for value in values]
+    return [bool(value > high + reach) for value in values]
 
 
 def newest_masks(study: Study, target: str) -> dict[str, dict[str, MaskVersion]]:
@@ -103,6 +133,25 @@ def newest_masks(study: Study, target: str) -> dict[str, dict[str, MaskVersion]]
     for version in study.mask_versions(target=target):
         newest.setdefault(version.image_id, {})[version.annotator] = version
     return newest
+
+
+def reads(study: Study, target: str) -> list[ReadFigures]:
+    """Time, loss and drift of each newest trial that was not skipped."""
+    found = []
+    for trial in study.trials(target=target, newest_only=True):
+        if trial.status is TrialStatus.SKIPPED:
+            continue
+        quality = trial.quality
+        found.append(
+            ReadFigures(
+                trial.annotator,
+                trial.image_id,
+                active_s=(quality.active_s or trial.duration_s) or None,
+                loss=quality.loss if quality.n_samples else None,
+                drift_deg=quality.drift_deg,
+            )
+        )
+    return found
 
 
 def figures(study: Study, target: str) -> list[AnnotatorFigures]:

@@ -14,8 +14,7 @@ from storage.catalog_move import copy_catalog
 from storage.image_file import sha256_of
 from storage.study import Study
 from workflows.import_images import preset_named
-
-COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")  # Wong 2011, colour-blind safe
+from workflows.targets import COLOURS
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ def repair_paths(
         raise UserFacingError(f"{root} is not a folder.", "Choose the folder in which the images are now.")
     lost = missing_files(study)
     by_name: dict[str, list[Path]] = defaultdict(list)
-    if lost:
+    if lost or any(_is_lost(study, image.mask_path) for image in study.images()):
         for path in root.rglob("*"):
             if path.is_file():
                 by_name[path.name].append(path)
@@ -117,11 +116,34 @@ def repair_paths(
                 found[image.image_id] = candidate
                 moved[old.parent] = candidate.parent
                 break
-    changed = [replace(image, path=study.relative(found[image.image_id])) for image in lost if image.image_id in found]
+    changed = {
+        image.image_id: replace(image, path=study.relative(found[image.image_id]))
+        for image in lost
+        if image.image_id in found
+    }
+    for image in study.images():
+        mask = _moved_mask(study, image, root, by_name)
+        if mask is not None:
+            changed[image.image_id] = replace(changed.get(image.image_id, image), mask_path=study.relative(mask))
     if changed:
-        study.update_images(changed, "paths repaired")
+        study.update_images(list(changed.values()), "paths repaired")
     on_progress(Progress(len(lost), len(lost)))
     return PathRepair(found, tuple(image.image_id for image in lost if image.image_id not in found))
+
+
+def _is_lost(study: Study, path: str) -> bool:
+    return bool(path) and not study.absolute(path).is_file()
+
+
+def _moved_mask(study: Study, image: StudyImage, root: Path, by_name: dict[str, list[Path]]) -> Path | None:
+    """Where a lost reference mask is now: the one of its name in a folder of its folder's name, or the only one."""
+    if not _is_lost(study, image.mask_path):
+        return None
+    old = Path(image.mask_path)
+    same = by_name.get(old.name, [])
+    beside = [path for path in same if path.parent.name == old.parent.name]
+    likely = beside or [path for path in same if path != study.absolute(image.path)]
+    return likely[0] if len(likely) == 1 else None
 
 
 def set_splits(study: Study, splits: dict[str, str]) -> int:

@@ -15,12 +15,12 @@ from PySide6.QtWidgets import (
     QListWidgetItem,
     QTableWidget,
     QTableWidgetItem,
-    QVBoxLayout,
 )
 
 from app.context import Services
 from app.screen import Screen, screens
 from app.texts import tr
+from app.widgets.agreement_plots import AgreementPlots
 from app.widgets.plain import button, card, label, page
 from domain.study import Role
 from workflows.agreement import AgreementReport, AnnotatorFigures, examine
@@ -37,7 +37,11 @@ class AgreementScreen(Screen):
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
-        column, head = page(self, tr("Agreement"), tr("The newest mask of each annotator on each image."))
+        column, head = page(
+            self,
+            tr("Agreement"),
+            tr("The newest masks of all annotators. A click on a dot opens its case."),
+        )
         self._target = QComboBox()
         for target in services.open_study.settings.targets:
             self._target.addItem(target.name)
@@ -48,10 +52,6 @@ class AgreementScreen(Screen):
         head.addWidget(button(tr("Compare again"), self.refresh, icon_name="repeat"), 0, Qt.AlignmentFlag.AlignTop)
         self._summary = label("", "muted")
         column.addWidget(self._summary)
-        body = QHBoxLayout()
-        body.setSpacing(18)
-        left = QVBoxLayout()
-        left.setSpacing(14)
         self._pairs = _table(
             [tr("Pair"), tr("Images"), "Dice", "IoU", tr("HD95 px"), "κ"], tr("Agreement of each pair of annotators")
         )
@@ -59,17 +59,19 @@ class AgreementScreen(Screen):
             [tr("Annotator"), tr("Images"), tr("Time per image"), tr("Gaze loss"), tr("Longest gap"), tr("Drift")],
             tr("Time and gaze of each annotator"),
         )
-        left.addWidget(_titled(tr("Pairs"), self._pairs), 1)
-        left.addWidget(_titled(tr("Annotators"), self._people), 1)
-        right = QVBoxLayout()
         self._outliers = QListWidget()
         self._outliers.setAccessibleName(tr("Cases that hardly agree"))
         self._outliers.itemActivated.connect(self._on_outlier)
         self._outliers.itemClicked.connect(self._on_outlier)
-        right.addWidget(_titled(tr("Cases that hardly agree"), self._outliers), 1)
-        body.addLayout(left, 3)
-        body.addLayout(right, 2)
-        column.addLayout(body, 1)
+        self.plots = AgreementPlots()
+        self.plots.picked.connect(self._open_case)
+        column.addWidget(self.plots, 4)
+        tables = QHBoxLayout()
+        tables.setSpacing(14)
+        tables.addWidget(_titled(tr("Pairs"), self._pairs), 5)
+        tables.addWidget(_titled(tr("Annotators"), self._people), 6)
+        tables.addWidget(_titled(tr("Cases that hardly agree"), self._outliers), 4)
+        column.addLayout(tables, 3)
         self._rule = label("", "small", wraps=True)
         column.addWidget(self._rule)
 
@@ -121,11 +123,15 @@ class AgreementScreen(Screen):
             item.setFlags(Qt.ItemFlag.NoItemFlags)
             self._outliers.addItem(item)
         self._rule.setText(tr(report.rule))
+        self.plots.show_report(report)
 
     def _on_outlier(self, item: QListWidgetItem) -> None:
         image_id = item.data(Qt.ItemDataRole.UserRole)
         if image_id:
-            self.services.navigate("review", image_id=str(image_id))
+            self._open_case(str(image_id))
+
+    def _open_case(self, image_id: str) -> None:
+        self.services.navigate("review", image_id=image_id, target=self._target.currentText())
 
 
 def _person_cells(person: AnnotatorFigures) -> tuple[str, ...]:

@@ -100,7 +100,8 @@ class ReviewScreen(Screen):
         wanted = arguments.get("image_id")
         if isinstance(wanted, str):
             self._filter.setCurrentIndex(0)
-        self._read(wanted if isinstance(wanted, str) else "")
+        target = arguments.get("target")
+        self._read(wanted if isinstance(wanted, str) else "", target=target if isinstance(target, str) else "")
         self.canvas.setFocus()
 
     # building
@@ -196,7 +197,7 @@ class ReviewScreen(Screen):
         case = self._case()
         if case is not None and not self.editing.is_active:
             undo(self.services.open_study, case.image_id, case.target, reviewer=self.services.annotator)
-            self._read(case.image_id, stays=True)
+            self._read(case.image_id, stays=True, target=case.target)
             self._panel.said.setText(tr("The last decision was taken back."))
 
     def next_mask(self) -> None:
@@ -228,7 +229,7 @@ class ReviewScreen(Screen):
         number = work.save(reviewer=self.services.annotator, comment=self._panel.comment.text().strip())
         self._end_edit()
         self.services.trial_saved.emit(case.image_id)
-        self._read(case.image_id, stays=True, chosen=work.version.annotator)
+        self._read(case.image_id, stays=True, chosen=work.version.annotator, target=case.target)
         self._panel.said.setText(tr("Saved as version {n}; the one before stays.").format(n=number))
 
     def _end_edit(self) -> None:
@@ -265,12 +266,12 @@ class ReviewScreen(Screen):
         if found is not None:
             number = found.store(self.services.open_study)
             self.services.trial_saved.emit(found.image_id)
-            self._read(found.image_id, stays=True, chosen="consensus")
+            self._read(found.image_id, stays=True, chosen="consensus", target=found.target)
             self._panel.said.setText(tr("The consensus is stored, version {n}.").format(n=number))
 
     def _show_preview(self, found: Consensus) -> None:
         case = self._case()
-        if case is None or case.image_id != found.image_id or self.editing.is_active:
+        if case is None or (case.image_id, case.target) != (found.image_id, found.target) or self.editing.is_active:
             return
         self._preview = found
         self._store_key.setEnabled(True)
@@ -298,13 +299,13 @@ class ReviewScreen(Screen):
         )
         self._panel.clear_words()
         self.services.trial_saved.emit(case.image_id)
-        following = self._cases[self._place + 1].image_id if self._place + 1 < len(self._cases) else case.image_id
-        self._read(following, stays=True)
+        following = self._cases[self._place + 1] if self._place + 1 < len(self._cases) else case
+        self._read(following.image_id, stays=True, target=following.target)
         self._panel.said.setText(tr("{name}: {decision}").format(name=case.shown_name, decision=tr(decision)))
 
     # cases
 
-    def _read(self, image_id: str, *, stays: bool = False, chosen: str = "") -> None:
+    def _read(self, image_id: str, *, stays: bool = False, chosen: str = "", target: str = "") -> None:
         state = "" if stays and self._filter.currentIndex() == 0 else str(self._filter.currentData())
         self._cases = cases(self.services.open_study, state=state, blind=self._blind.isChecked())
         everything = self._cases if not state else cases(self.services.open_study)
@@ -319,7 +320,9 @@ class ReviewScreen(Screen):
             self._list.addItem(QListWidgetItem(status_icon(_MARKS[case.state]), words))
         decided = sum(case.state in ("accepted", "returned") for case in self._cases)
         self._counter.setText(tr("{n} of {total} decided").format(n=decided, total=len(self._cases)))
-        place = next((n for n, case in enumerate(self._cases) if case.image_id == image_id), 0)
+        place = next(
+            (n for n, one in enumerate(self._cases) if one.image_id == image_id and target in ("", one.target)), 0
+        )
         self._list.setCurrentRow(place)
         self._list.blockSignals(False)
         self._open(place)

@@ -6,13 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
-    QCheckBox,
     QComboBox,
     QDoubleSpinBox,
-    QFileDialog,
-    QFormLayout,
     QFrame,
     QHBoxLayout,
     QLineEdit,
@@ -26,17 +22,16 @@ from PySide6.QtWidgets import (
 from app.context import Services
 from app.screen import Screen, screens
 from app.texts import tr
+from app.widgets.images_card import ImagesCard
+from app.widgets.new_study_form import PRESETS, NewStudyForm, wide_form
 from app.widgets.people_card import PeopleCard
 from app.widgets.plain import button, card, field_label, label, page, row
-from domain.errors import UserFacingError
+from app.widgets.targets_card import TargetsCard
 from domain.study import Protocol, Role
-from processing.importer import ImportOptions, importers
-from storage.study import Study
-from workflows.import_images import ImportReport, import_into, import_to_folder, scan
-from workflows.open_study import open_study
+from workflows.import_images import preset_named
+from workflows.study import with_labels
 
 SPIN_WIDTH = 110
-PRESETS = {"polyp": "Polyp", "prostate": "Prostate", "own": "Something else"}
 
 
 @screens.register("study")
@@ -53,7 +48,8 @@ class StudyScreen(Screen):
         super().__init__(services)
         column, _head = page(self, tr("Study"), "")
         self._pages = QStackedWidget()
-        self._pages.addWidget(_scrolled(self._new_page()))
+        self._new = NewStudyForm(services)
+        self._pages.addWidget(_scrolled(self._new))
         self._pages.addWidget(_scrolled(self._settings_page()))
         column.addWidget(self._pages, 1)
 
@@ -62,130 +58,11 @@ class StudyScreen(Screen):
         makes_new = bool(arguments.get("makes_new")) or self.services.study is None
         self._pages.setCurrentIndex(0 if makes_new else 1)
         if isinstance(images, Path):
-            self._source.setText(str(images))
-            if not self._name.text():
-                self._name.setText(images.name)
+            self._new.begin_with(images)
         if makes_new:
-            self._name.setFocus()
+            self._new.name.setFocus()
         else:
             self._show_settings()
-
-    # a new study
-
-    def _new_page(self) -> QWidget:
-        holder = QWidget()
-        outer = QVBoxLayout(holder)
-        outer.setContentsMargins(0, 0, 0, 0)
-        frame, column = card(margin=26, spacing=14)
-        frame.setMaximumWidth(760)
-        column.addWidget(label(tr("New study"), "heading"))
-        form = _form()
-        self._name = QLineEdit()
-        self._name.setPlaceholderText(tr("For example: Polyps 2026"))
-        self._preset = QComboBox()
-        for name, words in PRESETS.items():
-            self._preset.addItem(tr(words), name)
-        self._target = QLineEdit()
-        self._target.setPlaceholderText(tr("What is looked for, in one word"))
-        self._format = QComboBox()
-        for name in importers.names():
-            if importers.get(name).kind == "images":
-                self._format.addItem(tr(importers.get(name).title), name)
-        self._source, self._folder = QLineEdit(), QLineEdit()
-        self._copies = QCheckBox(tr("Copy the images into the study"))
-        self._copies.setChecked(True)
-        form.addRow(field_label(tr("Name")), self._name)
-        form.addRow(field_label(tr("Kind of target")), self._preset)
-        form.addRow(field_label(tr("Target")), self._target)
-        form.addRow(field_label(tr("Images")), self._format)
-        form.addRow(field_label(tr("From")), self._with_chooser(self._source, tr("Folder with the images")))
-        form.addRow(field_label(tr("Study folder")), self._with_chooser(self._folder, tr("Empty folder")))
-        form.addRow(field_label(""), self._copies)
-        column.addLayout(form)
-        self._problem = label("", "small", wraps=True)
-        self._problem.setProperty("state", "warn")
-        column.addWidget(self._problem)
-        self._make = button(tr("Make the study"), self._make_study, role="primary", icon_name="check")
-        cancel = button(tr("Cancel"), lambda: self.services.navigate("welcome"))
-        column.addLayout(row(self._make, cancel, None))
-        outer.addWidget(frame)
-        outer.addStretch(1)
-        self._source.textChanged.connect(self._suggest)
-        return holder
-
-    def _with_chooser(self, field: QLineEdit, title: str) -> QWidget:
-        holder = QWidget()
-        line = QHBoxLayout(holder)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.setSpacing(8)
-        line.addWidget(field, 1)
-
-        def choose() -> None:
-            dialog = QFileDialog(self, title)
-            dialog.setFileMode(QFileDialog.FileMode.Directory)
-            dialog.fileSelected.connect(field.setText)
-            dialog.open()
-
-        line.addWidget(button(tr("Choose…"), choose))
-        return holder
-
-    def _suggest(self, source: str) -> None:
-        place = Path(source)
-        if source and not self._folder.text():
-            self._folder.setText(str(place.parent / f"{place.name}-study"))
-        if source and not self._name.text():
-            self._name.setText(place.name)
-
-    def _make_study(self) -> None:
-        missing = [
-            words
-            for field, words in (
-                (self._name, tr("a name")),
-                (self._source, tr("the folder with the images")),
-                (self._folder, tr("a folder for the study")),
-            )
-            if not field.text().strip()
-        ]
-        if missing:
-            self._problem.setText(tr("Still needed: {what}.").format(what=", ".join(missing)))
-            return
-        self._problem.setText("")
-        folder, source, name = self._folder.text().strip(), self._source.text().strip(), self._name.text().strip()
-        format_name, preset = str(self._format.currentData()), str(self._preset.currentData())
-        target = self._target.text().strip() or (preset if preset != "own" else "target")
-        copies, annotator = self._copies.isChecked(), self.services.annotator
-        self._make.setEnabled(False)
-        task = self.services.tasks.start(
-            tr("Making the study"),
-            lambda report, cancel: _made(
-                import_to_folder(
-                    format_name,
-                    source,
-                    folder,
-                    options=ImportOptions(target=target),
-                    name=name,
-                    preset=preset,
-                    copy=copies,
-                    on_write=report,
-                    cancel=cancel,
-                ),
-                annotator,
-            ),
-            on_done=self._on_made,
-            on_failed=self._on_failed,
-        )
-        task.ended.connect(lambda: self._make.setEnabled(True))
-
-    def _on_made(self, study: Study) -> None:
-        self.services.set_study(study)
-        self.services.settings.add_recent(study.folder)
-        self.services.navigate("worklist")
-
-    def _on_failed(self, error: BaseException) -> None:
-        if isinstance(error, UserFacingError):
-            self._problem.setText(str(error))
-        else:
-            self.services.show_error(error)
 
     # the open study
 
@@ -197,7 +74,9 @@ class StudyScreen(Screen):
         left, right = QVBoxLayout(), QVBoxLayout()
         left.addWidget(self._protocol_card())
         left.addStretch(1)
-        right.addWidget(self._images_card())
+        self._targets, self.images = TargetsCard(self.services), ImagesCard(self.services)
+        right.addWidget(self.images)
+        right.addWidget(self._targets)
         right.addWidget(self._labels_card())
         self._people = PeopleCard(self.services)
         right.addWidget(self._people)
@@ -209,7 +88,7 @@ class StudyScreen(Screen):
     def _protocol_card(self) -> QFrame:
         frame, column = card(margin=22, spacing=12)
         column.addWidget(label(tr("Protocol"), "heading"))
-        form = _form()
+        form = wide_form()
         self._study_name = QLineEdit()
         self._instruction = QLineEdit()
         self._reads, self._seed = _whole(1, 9), _whole(0, 999_999)
@@ -238,22 +117,24 @@ class StudyScreen(Screen):
         column.addLayout(row(button(tr("Save"), self._save, role="primary", icon_name="check"), self._saved, None))
         return frame
 
-    def _images_card(self) -> QFrame:
-        frame, column = card(margin=22, spacing=10)
-        column.addWidget(label(tr("Images"), "heading"))
-        self._n_images = label("", "muted", wraps=True)
-        column.addWidget(self._n_images)
-        column.addLayout(row(button(tr("Add a folder of images…"), self._add_images, icon_name="plus"), None))
-        return frame
-
     def _labels_card(self) -> QFrame:
         frame, column = card(margin=22, spacing=10)
         column.addWidget(label(tr("Labels"), "heading"))
         self._label_words = label("", "muted", wraps=True)
         column.addWidget(self._label_words)
         see = button(tr("See their effect and change them"), lambda: self.services.navigate("labels"), icon_name="path")
+        self._preset = QComboBox()
+        self._preset.setAccessibleName(tr("Preset"))
+        for name, words in PRESETS.items():
+            self._preset.addItem(tr(words), name)
+        column.addLayout(row(self._preset, button(tr("Use this preset"), self._use_preset), None))
         column.addLayout(row(see, None))
         return frame
+
+    def _use_preset(self) -> None:
+        with_labels(self.services.open_study, preset_named(str(self._preset.currentData())))
+        self.services.settings_changed.emit()
+        self._show_settings()
 
     def _show_settings(self) -> None:
         study = self.services.open_study
@@ -278,14 +159,8 @@ class StudyScreen(Screen):
             (self._stop_gap, protocol.stop_gap_s),
         ):
             spin.setValue(number)
-        images = study.images()
-        n_masks = sum(bool(image.mask_path) for image in images)
-        targets = ", ".join(target.name for target in settings.targets)
-        self._n_images.setText(
-            tr("{n} images, {masks} with a reference mask. Looked for: {targets}.").format(
-                n=len(images), masks=n_masks, targets=targets
-            )
-        )
+        self.images.show_images()
+        self._targets.show_targets()
         labels = settings.labels
         levels = ", ".join(f"{threshold:.2f}" for threshold in labels.thresholds)
         self._label_words.setText(
@@ -319,42 +194,6 @@ class StudyScreen(Screen):
         study.update_settings(replace(study.settings, name=name, protocol=protocol))
         self.services.settings_changed.emit()
         self._saved.setText(tr("Saved."))
-
-    def _add_images(self) -> None:
-        dialog = QFileDialog(self, tr("Add a folder of images"))
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.fileSelected.connect(self.add_images_from)
-        dialog.open()
-
-    def add_images_from(self, folder: str) -> None:
-        """Take a folder of images into the open study."""
-        study = self.services.open_study
-        self.services.tasks.start(
-            tr("Adding images"),
-            lambda report, cancel: import_into(
-                study, scan("folder", folder, cancel=cancel), on_progress=report, cancel=cancel
-            ),
-            on_done=self._on_added,
-        )
-
-    def _on_added(self, report: ImportReport) -> None:
-        self._show_settings()
-        self._n_images.setText("\n".join([self._n_images.text(), *report.lines()]))
-
-
-def _made(report: ImportReport, annotator: str) -> Study:
-    study = open_study(report.study_folder, actor=annotator)
-    study.add_annotator(annotator, Role.ADMIN)
-    return study
-
-
-def _form() -> QFormLayout:
-    form = QFormLayout()
-    form.setHorizontalSpacing(22)
-    form.setVerticalSpacing(10)
-    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-    form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-    return form
 
 
 def _whole(low: int, high: int, suffix: str = "") -> QSpinBox:

@@ -11,6 +11,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
 from domain.study import Role, TrialStatus
+from domain.trial import TrialQuality, TrialRecord
 from workflows.review import all_reviews
 from workflows.sample_study import open_sample_study
 
@@ -161,3 +162,31 @@ def test_that_every_part_of_the_review_has_one_key(window, reviewed):
     QTest.keyClick(reviewed, Qt.Key.Key_F)
     last = all_reviews(window.services.study)[-1]
     assert (last.decision, last.difficulty, last.comment) == ("flagged", "hard", "border unclear")
+
+
+@pytest.mark.window
+def test_that_agreement_is_plotted_and_a_click_on_an_outlier_opens_its_case(window, reviewed, wait_until):
+    study = window.services.study
+    odd = study.images()[3].image_id
+    study.save_mask(odd, "ben", "polyp", np.zeros_like(study.mask(odd, "ben", "polyp")), origin="correction", parent=1)
+    for number, image in enumerate(study.images()[:5]):
+        quality = TrialQuality(loss=0.02 * number, n_samples=100, active_s=5.0 + number, drift_deg=0.3)
+        study.save_trial(TrialRecord(f"t{number}", image.image_id, "anna", "polyp", quality=quality))
+    window.navigate("agreement")
+    screen = window.screen_widget("agreement")
+    wait_until(lambda: len(screen.plots.pairs.dots) == 5)
+    plots = screen.plots
+    assert [dot.image_id for dot in plots.pairs.dots if dot.is_outlier] == [odd]
+    for metric, n in (("iou", 5), ("hausdorff95_px", 4), ("kappa", 5)):  # an empty mask is infinitely far away
+        plots.pair_metric.setCurrentIndex(plots.pair_metric.findData(metric))
+        assert len(plots.pairs.dots) == n
+    for metric, value in (("active_s", 9.0), ("loss", 8.0), ("drift_deg", 0.3)):
+        plots.read_metric.setCurrentIndex(plots.read_metric.findData(metric))
+        assert max(dot.value for dot in plots.reads.dots if dot.column == "anna") == pytest.approx(value)
+    plots.pair_metric.setCurrentIndex(0)
+    QTest.qWait(50)
+    spot = next(point for point in plots.pairs._points.points() if point.data().image_id == odd)
+    place = plots.pairs.mapFromScene(plots.pairs._points.mapToScene(spot.pos()))
+    QTest.mouseClick(plots.pairs.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    wait_until(lambda: window.current_screen == "review")
+    assert reviewed._case().image_id == odd or window.screen_widget("review")._case().image_id == odd

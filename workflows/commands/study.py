@@ -108,6 +108,33 @@ def register(cli: typer.Typer) -> None:
         print(f"password of {name} set")
 
     @group.command()
+    def target(
+        study: StudyFolder,
+        name: Annotated[str, typer.Argument(help="Its present name, or that of a new one.")],
+        rename: Annotated[str, typer.Option(help="A new name; only while nothing was recorded for it.")] = "",
+        colour: Annotated[str, typer.Option(help="As #RRGGBB.")] = "",
+        describe: Annotated[str, typer.Option(help="What counts as this target.")] = "",
+        remove: Annotated[bool, typer.Option("--remove", help="Only while nothing was recorded for it.")] = False,
+        as_: AsPerson = "",
+    ) -> None:
+        """Add a target, or rename, recolour, describe or remove one."""
+        from workflows.targets import WantedTarget, change_targets
+
+        with open_as(study, as_) as opened:
+            present = opened.settings.targets
+            wanted = [WantedTarget(one.name, one.name, one.colour, one.description) for one in present]
+            place = next((n for n, one in enumerate(present) if one.name == name), None)
+            if place is None:
+                wanted.append(WantedTarget("", rename or name, colour, describe))
+            elif remove:
+                del wanted[place]
+            else:
+                one = present[place]
+                wanted[place] = WantedTarget(name, rename or name, colour or one.colour, describe or one.description)
+            change_targets(opened, wanted)
+            print(", ".join(f"{one.number} {one.name} {one.colour}" for one in opened.settings.targets))
+
+    @group.command()
     def split(
         study: StudyFolder,
         file: Annotated[Path, typer.Argument(help="Text file: one image id per line.")],

@@ -1,0 +1,170 @@
+"""A new study: its name, what is looked for, and where the images are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.context import Services
+from app.texts import tr
+from app.widgets.plain import button, card, field_label, label, row
+from domain.errors import UserFacingError
+from domain.study import Role
+from processing.importer import ImportOptions, importers
+from storage.study import Study
+from workflows.import_images import ImportReport, import_to_folder
+from workflows.open_study import open_study
+
+PRESETS = {"polyp": "Polyp", "prostate": "Prostate", "own": "Something else"}
+
+
+class NewStudyForm(QWidget):
+    """Fields, and the button that makes the study beside the window."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__()
+        self.services = services
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        frame, column = card(margin=26, spacing=14)
+        frame.setMaximumWidth(760)
+        column.addWidget(label(tr("New study"), "heading"))
+        form = wide_form()
+        self.name = QLineEdit()
+        self.name.setPlaceholderText(tr("For example: Polyps 2026"))
+        self._preset = QComboBox()
+        for name, words in PRESETS.items():
+            self._preset.addItem(tr(words), name)
+        self._target = QLineEdit()
+        self._target.setPlaceholderText(tr("What is looked for, in one word"))
+        self._format = QComboBox()
+        for name in importers.names():
+            if importers.get(name).kind == "images":
+                self._format.addItem(tr(importers.get(name).title), name)
+        self._source, self._folder = QLineEdit(), QLineEdit()
+        self._copies = QCheckBox(tr("Copy the images into the study"))
+        self._copies.setChecked(True)
+        form.addRow(field_label(tr("Name")), self.name)
+        form.addRow(field_label(tr("Kind of target")), self._preset)
+        form.addRow(field_label(tr("Target")), self._target)
+        form.addRow(field_label(tr("Images")), self._format)
+        form.addRow(field_label(tr("From")), self._with_chooser(self._source, tr("Folder with the images")))
+        form.addRow(field_label(tr("Study folder")), self._with_chooser(self._folder, tr("Empty folder")))
+        form.addRow(field_label(""), self._copies)
+        column.addLayout(form)
+        self._problem = label("", "small", wraps=True)
+        self._problem.setProperty("state", "warn")
+        column.addWidget(self._problem)
+        self._make = button(tr("Make the study"), self._make_study, role="primary", icon_name="check")
+        cancel = button(tr("Cancel"), lambda: self.services.navigate("welcome"))
+        column.addLayout(row(self._make, cancel, None))
+        outer.addWidget(frame)
+        outer.addStretch(1)
+        self._source.textChanged.connect(self._suggest)
+
+    def begin_with(self, images: Path) -> None:
+        """Fill in what a folder of images says."""
+        self._source.setText(str(images))
+        if not self.name.text():
+            self.name.setText(images.name)
+
+    def _with_chooser(self, field: QLineEdit, title: str) -> QWidget:
+        holder = QWidget()
+        line = QHBoxLayout(holder)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(8)
+        line.addWidget(field, 1)
+
+        def choose() -> None:
+            dialog = QFileDialog(self, title)
+            dialog.setFileMode(QFileDialog.FileMode.Directory)
+            dialog.fileSelected.connect(field.setText)
+            dialog.open()
+
+        line.addWidget(button(tr("Choose…"), choose))
+        return holder
+
+    def _suggest(self, source: str) -> None:
+        place = Path(source)
+        if source and not self._folder.text():
+            self._folder.setText(str(place.parent / f"{place.name}-study"))
+        if source and not self.name.text():
+            self.name.setText(place.name)
+
+    def _make_study(self) -> None:
+        missing = [
+            words
+            for field, words in (
+                (self.name, tr("a name")),
+                (self._source, tr("the folder with the images")),
+                (self._folder, tr("a folder for the study")),
+            )
+            if not field.text().strip()
+        ]
+        if missing:
+            self._problem.setText(tr("Still needed: {what}.").format(what=", ".join(missing)))
+            return
+        self._problem.setText("")
+        folder, source, name = self._folder.text().strip(), self._source.text().strip(), self.name.text().strip()
+        format_name, preset = str(self._format.currentData()), str(self._preset.currentData())
+        target = self._target.text().strip() or (preset if preset != "own" else "target")
+        copies, annotator = self._copies.isChecked(), self.services.annotator
+        self._make.setEnabled(False)
+        task = self.services.tasks.start(
+            tr("Making the study"),
+            lambda report, cancel: _made(
+                import_to_folder(
+                    format_name,
+                    source,
+                    folder,
+                    options=ImportOptions(target=target),
+                    name=name,
+                    preset=preset,
+                    copy=copies,
+                    on_write=report,
+                    cancel=cancel,
+                ),
+                annotator,
+            ),
+            on_done=self._on_made,
+            on_failed=self._on_failed,
+        )
+        task.ended.connect(lambda: self._make.setEnabled(True))
+
+    def _on_made(self, study: Study) -> None:
+        self.services.set_study(study)
+        self.services.settings.add_recent(study.folder)
+        self.services.navigate("worklist")
+
+    def _on_failed(self, error: BaseException) -> None:
+        if isinstance(error, UserFacingError):
+            self._problem.setText(str(error))
+        else:
+            self.services.show_error(error)
+
+
+def _made(report: ImportReport, annotator: str) -> Study:
+    study = open_study(report.study_folder, actor=annotator)
+    study.add_annotator(annotator, Role.ADMIN)
+    return study
+
+
+def wide_form() -> QFormLayout:
+    """A form with room between its columns and fields that take the width there is."""
+    form = QFormLayout()
+    form.setHorizontalSpacing(22)
+    form.setVerticalSpacing(10)
+    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+    form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+    return form
