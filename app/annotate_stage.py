@@ -287,11 +287,12 @@ class AnnotateStage(StageFrame):
         image_id = self._list.image_id
         pixels = self._images.pixels(image_id)
         self._go_to(Phase.START_TARGET)
-        self.canvas.set_pixels(pixels, keep_view=self.services.settings.lock_view)
+        home_slice = self._images.home_slice(image_id)
+        self.canvas.set_pixels(pixels, keep_view=self.services.settings.lock_view, home_slice=home_slice)
         self.canvas.set_layers({})
         self.start_target.move_for(image_id)
         self._start_timer.start(self.start_target_ms)
-        self._labels.prepare(image_id, pixels, self.canvas.view)
+        self._labels.prepare(image_id, pixels.display_u8(home_slice))
         self._images.want(self._list.ids_ahead)
         self._preparing_s = time.perf_counter() - began_s
 
@@ -299,6 +300,7 @@ class AnnotateStage(StageFrame):
         if self.phase is not Phase.START_TARGET:
             return
         self._start_timer.stop()
+        self.canvas.go_to_slice(self._images.home_slice(self.image_id))
         self._trial_id = ""
         self._key_at_s = time.perf_counter()
         self._go_to(Phase.LOOKING)
@@ -332,11 +334,11 @@ class AnnotateStage(StageFrame):
         look = self.session.end(outcome=outcome)
         self._trial_id = ""
         self._go_to(Phase.WORKING)
-        pixels = self._images.pixels(look.image_id)
+        home_slice = self._images.home_slice(look.image_id)
+        self.canvas.go_to_slice(home_slice)
         self._labels.make(
             look,
-            pixels,
-            self.canvas.view,
+            self._images.pixels(look.image_id).display_u8(home_slice),
             on_draft=lambda maps: self._on_draft(look, maps),
             on_done=lambda result: self._on_labels(look, result),
         )
@@ -461,6 +463,16 @@ class AnnotateStage(StageFrame):
             window = self.canvas.grey_window
             payload = {"window": list(window) if window is not None else None, "inverted": self.canvas.is_inverted}
             self.session.change_view(view, payload=payload)
+            self._tell_slice()
+
+    def _tell_slice(self) -> None:
+        home, view, pixels = self.canvas.home_slice, self.canvas.view, self.canvas.pixels
+        if home is None or view is None or pixels is None:
+            return
+        words = tr("Slice {n} of {total}: gaze counts on slice {home} only").format(
+            n=view.slice_index + 1, total=pixels.n_slices, home=home + 1
+        )
+        self.result_bar.remark.say("" if self.canvas.is_on_home_slice else words)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if self.phase is Phase.SKIP and event.text() in "1234" and event.text():

@@ -19,12 +19,19 @@ class ImagesAhead:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._pixels: dict[str, ImagePixels] = {}
+        self._pixels: dict[str, tuple[ImagePixels, int | None]] = {}
 
     def pixels(self, image_id: str) -> ImagePixels:
-        """The pixels, read now if they have not been read ahead."""
+        """The pixels, all slices of the stack where it is one, read now if they have not been read ahead."""
+        return self._stack(image_id)[0]
+
+    def home_slice(self, image_id: str) -> int:
+        """The slice that is this image; its neighbours in the stack are there to be looked at only."""
+        return self._stack(image_id)[1] or 0
+
+    def _stack(self, image_id: str) -> tuple[ImagePixels, int | None]:
         if image_id not in self._pixels:
-            self._pixels[image_id] = self._services.open_study.pixels(image_id)
+            self._pixels[image_id] = self._services.open_study.stack(image_id)
         return self._pixels[image_id]
 
     def want(self, image_ids: Sequence[str]) -> None:
@@ -42,9 +49,11 @@ class ImagesAhead:
                     on_failed=lambda error: _log.warning("the next image cannot be read: %s", error),
                 )
 
-    def _on_read(self, found: tuple[str, ImagePixels]) -> None:
+    def _on_read(self, found: tuple[str, tuple[ImagePixels, int | None]]) -> None:
         self._pixels[found[0]] = found[1]
 
 
-def _read_image(study: Study, image_id: str, _report: OnProgress, _cancel: CancelToken) -> tuple[str, ImagePixels]:
-    return image_id, study.pixels(image_id)
+def _read_image(
+    study: Study, image_id: str, _report: OnProgress, _cancel: CancelToken
+) -> tuple[str, tuple[ImagePixels, int | None]]:
+    return image_id, study.stack(image_id)

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from app.context import Services
 from domain.labels import LabelMaps
-from domain.pixels import ImagePixels
-from domain.view import ImageView
 from workflows.look import Look
 from workflows.look_labels import LabelMaker, LookResult
 
@@ -29,9 +27,8 @@ class LabelsBeside:
         """Whether the refiner has seen the image."""
         return self._maker.is_prepared(image_id)
 
-    def prepare(self, image_id: str, pixels: ImagePixels, view: ImageView | None) -> None:
+    def prepare(self, image_id: str, image_u8: NDArray[np.uint8]) -> None:
         """Let the refiner see the image before its gaze is known."""
-        image_u8 = _shown(pixels, view)
         self._services.tasks.start(
             "",
             lambda _report, cancel: self._maker.prepare(image_id, image_u8, cancel=cancel),
@@ -41,14 +38,12 @@ class LabelsBeside:
     def make(
         self,
         look: Look,
-        pixels: ImagePixels,
-        view: ImageView | None,
+        image_u8: NDArray[np.uint8],
         *,
         on_draft: Callable[[LabelMaps], None],
         on_done: Callable[[LookResult], None],
     ) -> None:
         """The maps and the trial of a look; before them, where refining takes its time, the levels of the heatmap."""
-        image_u8 = _shown(pixels, view)
         protocol, annotator = self._services.open_study.settings.protocol, self._services.annotator
         if self._maker.parameters.source != "none":
             self._services.tasks.start("", lambda _report, _cancel: self._maker.draft(protocol, look), on_done=on_draft)
@@ -63,7 +58,3 @@ class LabelsBeside:
     def forget(self, image_id: str) -> None:
         """The image is decided; what the refiner learnt of it goes."""
         self._maker.forget(image_id)
-
-
-def _shown(pixels: ImagePixels, view: ImageView | None) -> NDArray[np.uint8]:
-    return pixels.display_u8(view.slice_index if view is not None else 0)

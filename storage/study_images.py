@@ -121,15 +121,24 @@ class StudyImages(GuardedStudy):
         Raises:
             BadFileError: the file is missing or unreadable.
         """
+        pixels, slice_index = self.stack(image_id)
+        return pixels if slice_index is None else pixels.one_slice(slice_index)
+
+    def stack(self, image_id: str) -> tuple[ImagePixels, int | None]:
+        """The pixels of the whole file, and which slice of them the image is; None where it is all of the file.
+
+        Raises:
+            BadFileError: the file is missing or unreadable.
+        """
         image = self.image(image_id)
         pixels = read_image(self.absolute(image.path))
         if image.slice_index < 0:
-            return pixels
+            return pixels, None
         if image.slice_index >= pixels.n_slices:
             raise BadFileError(
                 f"{image.path} has {pixels.n_slices} slices; slice {image.slice_index} is missing.", "Import it again."
             )
-        return pixels.one_slice(image.slice_index)
+        return pixels, image.slice_index
 
     def n_slices_of(self, path: Path) -> int:
         """How many slices an image file has."""

@@ -74,6 +74,8 @@ def image_fixations_of(look: Look, protocol: Protocol) -> ImageFixations:
             start_ns=begin,
             end_ns=end,
             ignore_first_ms=protocol.ignore_first_ms if number == 0 else 0.0,
+            # A look begins on the slice that is the image; others of its stack are looked at for comparison.
+            slice_index=look.views[0][1].slice_index,
         )
         found.append(replace(part, start_ms=part.start_ms + (begin - look.started_ns) / 1e6))
     if not found:

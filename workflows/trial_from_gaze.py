@@ -112,6 +112,7 @@ def _record(
             start_ns=trial.onset_ns,
             end_ns=trial.offset_ns,
             ignore_first_ms=protocol.ignore_first_ms,
+            slice_index=trial.views.views[0].slice_index if len(trial.views) else None,
         ),
         quality=with_warnings(
             measure_quality(samples[slice(int(first), int(last))], start_ns=trial.onset_ns, end_ns=trial.offset_ns),

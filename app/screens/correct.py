@@ -263,9 +263,9 @@ class CorrectScreen(Screen):
             self.canvas.set_pixels(None)
             return
         shown = self._rows[self._place]
-        pixels = self.services.open_study.pixels(shown.image_id)
+        pixels, home_slice = self.services.open_study.stack(shown.image_id)
         self._draft = self.services.desk.open(shown.image_id, self._target)
-        self.canvas.set_pixels(pixels, keep_view=self.services.settings.lock_view)
+        self.canvas.set_pixels(pixels, keep_view=self.services.settings.lock_view, home_slice=home_slice)
         self._name.setText(shown.shown_name)
         self._position.setText(tr("{n} of {total}").format(n=self._place + 1, total=len(self._rows)))
         has_maps = self._draft.maps is not None
@@ -285,7 +285,8 @@ class CorrectScreen(Screen):
         layer = MaskLayer(draft.mask, MASK_COLOUR)
         self.canvas.set_layers({"mask": layer})
         self._show_maps()
-        self.tools.take(draft.mask, pixels.display_u8(view.slice_index), layer)
+        home_slice = self.canvas.home_slice
+        self.tools.take(draft.mask, pixels.display_u8(view.slice_index if home_slice is None else home_slice), layer)
 
     def _show_maps(self) -> None:
         name = self._shows.currentData()

@@ -84,14 +84,19 @@ class ImageCanvas(QWidget):
         self._drag_from: tuple[QPointF, ImageView, tuple[float, float]] | None = None
         self._brush_radius: float | None = None
         self._cursor_xy: tuple[float, float] | None = None
+        self.home_slice: int | None = None
         self.is_locked = False
         self.is_drawing = False
 
     # what is shown
 
-    def set_pixels(self, pixels: Viewable | None, *, keep_view: bool = False) -> None:
-        """Show another image; its view is fitted unless it has the same size and `keep_view` is asked for."""
+    def set_pixels(self, pixels: Viewable | None, *, keep_view: bool = False, home_slice: int | None = None) -> None:
+        """Show another image; its view is fitted unless it has the same size and `keep_view` is asked for.
+
+        home_slice: the slice of a stack that layers belong to; None where they belong to all.
+        """
         old = self._view
+        self.home_slice = home_slice if pixels is not None and pixels.n_slices > 1 else None
         self._pixels = pixels
         self._layers.clear()
         if pixels is None:
@@ -108,6 +113,8 @@ class ImageCanvas(QWidget):
         else:
             self._view = ImageView.fitted(pixels.size, self._size_px(), margin=self._margin)
             self._is_fitted = True
+        if self.home_slice is not None:
+            self._view = replace(self._view, slice_index=self.home_slice)
         self._render()
         self.view_changed.emit(self._view)
 
@@ -120,6 +127,11 @@ class ImageCanvas(QWidget):
     def view(self) -> ImageView | None:
         """How the image lies in this widget, in physical pixels from its upper left corner."""
         return self._view
+
+    @property
+    def is_on_home_slice(self) -> bool:
+        """Whether what is shown is what layers and strokes belong to."""
+        return self.home_slice is None or (self._view is not None and self._view.slice_index == self.home_slice)
 
     def screen_view(self) -> ImageView | None:
         """How the image lies on the screen, in physical pixels of that screen: what gaze is mapped with."""
@@ -280,7 +292,7 @@ class ImageCanvas(QWidget):
             self._to_image_coordinates(painter, self._view)
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self._view.zoom < _SHARP_FROM_ZOOM)
             painter.drawImage(0, 0, self._image)
-            if self._overlays_on and not self._is_peeking:
+            if self._overlays_on and not self._is_peeking and self.is_on_home_slice:
                 painter.setRenderHint(QPainter.RenderHint.Antialiasing)
                 for layer in self._layers.values():
                     if layer.is_visible:

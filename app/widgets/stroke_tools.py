@@ -100,7 +100,7 @@ class StrokeTools(QObject):
     def _on_pressed(self, pointer: Pointer) -> None:
         if not self.is_enabled or self._mask is None or self._image is None:
             return
-        if pointer.button != Qt.MouseButton.LeftButton:
+        if pointer.button != Qt.MouseButton.LeftButton or not self._canvas.is_on_home_slice:
             return
         takes = bool(pointer.modifiers & Qt.KeyboardModifier.ControlModifier)
         if self.tool in (Tool.BRUSH, Tool.ERASER):
