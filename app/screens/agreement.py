@@ -53,12 +53,17 @@ class AgreementScreen(Screen):
         self._summary = label("", "muted")
         column.addWidget(self._summary)
         self._pairs = _table(
-            [tr("Pair"), tr("Images"), "Dice", "IoU", tr("HD95 px"), "κ"], tr("Agreement of each pair of annotators")
+            [tr("Pair"), tr("n"), "Dice", "IoU", "HD95", "κ"], tr("Agreement of each pair of annotators")
         )
         self._people = _table(
-            [tr("Annotator"), tr("Images"), tr("Time per image"), tr("Gaze loss"), tr("Longest gap"), tr("Drift")],
+            [tr("Annotator"), tr("n"), tr("Time"), tr("Loss"), tr("Gap"), tr("Drift")],
             tr("Time and gaze of each annotator"),
         )
+        meanings = (tr("Median active time per image"), tr("Mean loss of gaze"), tr("Longest gap"), tr("Median drift"))
+        for place, words in enumerate(meanings, start=2):
+            header = self._people.horizontalHeaderItem(place)
+            if header is not None:
+                header.setToolTip(words)
         self._outliers = QListWidget()
         self._outliers.setAccessibleName(tr("Cases that hardly agree"))
         self._outliers.itemActivated.connect(self._on_outlier)
@@ -68,9 +73,9 @@ class AgreementScreen(Screen):
         column.addWidget(self.plots, 4)
         tables = QHBoxLayout()
         tables.setSpacing(14)
-        tables.addWidget(_titled(tr("Pairs"), self._pairs), 5)
-        tables.addWidget(_titled(tr("Annotators"), self._people), 6)
-        tables.addWidget(_titled(tr("Cases that hardly agree"), self._outliers), 4)
+        tables.addWidget(_titled(tr("Pairs"), self._pairs), 9)
+        tables.addWidget(_titled(tr("Annotators"), self._people), 9)
+        tables.addWidget(_titled(tr("Cases that hardly agree"), self._outliers), 6)
         column.addLayout(tables, 3)
         self._rule = label("", "small", wraps=True)
         column.addWidget(self._rule)
@@ -112,10 +117,11 @@ class AgreementScreen(Screen):
             _fill(self._people, line, _person_cells(person))
         self._outliers.clear()
         for pair in report.outliers():
-            words = tr("{image}: {first} and {second}, Dice {dice:.2f}").format(
+            words = tr("{dice:.2f}  {image}: {first}, {second}").format(
                 image=pair.image_id, first=pair.first, second=pair.second, dice=pair.dice
             )
             item = QListWidgetItem(words)
+            item.setToolTip(tr("Dice of {first} and {second}").format(first=pair.first, second=pair.second))
             item.setData(Qt.ItemDataRole.UserRole, pair.image_id)
             self._outliers.addItem(item)
         if not self._outliers.count():

@@ -81,7 +81,7 @@ class ExportScreen(Screen):
         form.setHorizontalSpacing(22)
         form.setVerticalSpacing(10)
         self._format, self._masks, self._target = QComboBox(), QComboBox(), QComboBox()
-        for name in exporters.names():
+        for name in sorted(exporters.names(), key=lambda one: one != "gazemedseg"):
             whole = tr(exporters.get(name).title)
             self._format.addItem(whole.split(" (")[0], name)
             self._format.setItemData(self._format.count() - 1, whole, Qt.ItemDataRole.ToolTipRole)
@@ -127,6 +127,7 @@ class ExportScreen(Screen):
         right.addWidget(label(tr("What was found"), "heading"))
         self._findings = QListWidget()
         self._findings.setWordWrap(True)
+        self._findings.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._findings.setIconSize(QSize(18, 18))
         self._findings.setAccessibleName(tr("What was found"))
         right.addWidget(self._findings, 2)

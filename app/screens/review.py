@@ -334,13 +334,14 @@ class ReviewScreen(Screen):
     def _open(self, place: int) -> None:
         self._drop_preview()
         if not 0 <= place < len(self._cases):
-            self.shown.show_case(None, [], [])
+            self.shown.show_case(None, [], [], [])
             return
         self._place = place
         case, study = self._cases[place], self.services.open_study
         masks = [study.read_version(candidate.version) for candidate in case.candidates]
         colours = [colour_of(number, candidate) for number, candidate in enumerate(case.candidates)]
-        self.shown.show_case(study.pixels(case.image_id), masks, colours)
+        names = [candidate.shown_name for candidate in case.candidates]
+        self.shown.show_case(study.pixels(case.image_id), masks, colours, names)
         past = "" if self._blind.isChecked() else history(study, case.image_id, case.target)
         self._panel.said.setText("")
         self._panel.show_case(case.shown_name, case.candidates, past, 0)

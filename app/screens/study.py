@@ -201,6 +201,7 @@ def _whole(low: int, high: int, suffix: str = "") -> QSpinBox:
     spin.setRange(low, high)
     spin.setFixedWidth(SPIN_WIDTH)
     spin.setSuffix(suffix)
+    spin.lineEdit().setTextMargins(8, 0, 0, 0)
     return spin
 
 
@@ -210,6 +211,7 @@ def _share() -> QDoubleSpinBox:
     spin.setFixedWidth(SPIN_WIDTH)
     spin.setDecimals(0)
     spin.setSuffix(" %")
+    spin.lineEdit().setTextMargins(8, 0, 0, 0)
     return spin
 
 
@@ -220,6 +222,7 @@ def _seconds() -> QDoubleSpinBox:
     spin.setSingleStep(0.1)
     spin.setDecimals(1)
     spin.setSuffix(" s")
+    spin.lineEdit().setTextMargins(8, 0, 0, 0)
     return spin
 
 

@@ -43,6 +43,7 @@ class DotPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no t
             axis = item.getAxis(side)
             axis.setPen(COLOURS.line)
             axis.setTextPen(COLOURS.muted)
+            axis.setTicks([[]])  # nothing is measured yet
         self.setMouseEnabled(x=False, y=False)
         self._points = pyqtgraph.ScatterPlotItem(hoverable=True, hoverSize=13, tip=_tip, pxMode=True)
         self._points.sigClicked.connect(self._on_clicked)
@@ -78,6 +79,7 @@ class DotPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no t
             )
         item = self.getPlotItem()
         item.getAxis("bottom").setTicks([list(enumerate(columns))])
+        item.getAxis("left").setTicks(None)
         item.getAxis("left").setLabel(unit, color=COLOURS.muted)
         self.setXRange(-0.6, max(len(columns) - 0.4, 0.6), padding=0)
         values = [dot.value for dot in self.dots] or [0.0, 1.0]

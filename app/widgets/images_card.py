@@ -39,7 +39,7 @@ class ImagesCard(QFrame):
         images = study.images()
         n_masks = sum(bool(image.mask_path) for image in images)
         self.counts.setText(tr("{n} images, {masks} with a reference mask.").format(n=len(images), masks=n_masks))
-        self.lost.setText("")
+        self._say("")
         self.find_moved.hide()
 
         def look(_report: OnProgress, _cancel: CancelToken) -> tuple[int, int]:
@@ -74,19 +74,21 @@ class ImagesCard(QFrame):
             words.append(tr("{n} image files are not where they were.").format(n=n_lost))
         if n_twice:
             words.append(tr("{n} groups of images have the same content.").format(n=n_twice))
-        self.lost.setText(" ".join([*words, self.lost.text()]).strip())
+        self._say(" ".join([*words, self.lost.text()]).strip())
         set_state(self.lost, "warn" if words else "")
         self.find_moved.setVisible(n_lost > 0)
 
     def _on_added(self, report: ImportReport) -> None:
         self.show_images()
-        self.lost.setText("\n".join(report.lines()))
+        self._say("\n".join(report.lines()))
 
     def _on_repaired(self, repair: PathRepair) -> None:
         self.show_images()
-        self.lost.setText(
-            tr("{found} found again, {lost} still lost.").format(found=len(repair.found), lost=len(repair.lost))
-        )
+        self._say(tr("{found} found again, {lost} still lost.").format(found=len(repair.found), lost=len(repair.lost)))
+
+    def _say(self, words: str) -> None:
+        self.lost.setText(words)
+        self.lost.setVisible(bool(words))
 
     def _choose_images(self) -> None:
         self._choose(tr("Add a folder of images"), self.add_from)

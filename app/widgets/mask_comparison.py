@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtWidgets import QHBoxLayout, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from app.widgets.image_canvas import ImageCanvas, Viewable
 from app.widgets.layers import Layer, MaskLayer, OutlineLayer
+from app.widgets.plain import label
 from domain.view import ImageView
 
 OVERLAY, SIDE_BY_SIDE, FLICKER = "overlay", "side by side", "one at a time"
@@ -37,7 +39,9 @@ class MaskComparison(QWidget):
         self._line = QHBoxLayout(self)
         self._line.setContentsMargins(0, 0, 0, 0)
         self._line.setSpacing(2)
-        self._line.addWidget(self.canvas, 1)
+        self._captions: list[QLabel] = []
+        self._names: list[str] = []
+        self._add(self.canvas)
         self.canvas.view_changed.connect(self._on_view_changed)
 
     @property
@@ -45,9 +49,11 @@ class MaskComparison(QWidget):
         """How many masks the case has."""
         return len(self._masks)
 
-    def show_case(self, pixels: Viewable | None, masks: Sequence[Mask], colours: Sequence[str]) -> None:
-        """Another image with its masks."""
-        self._masks, self._colours = list(masks), list(colours)
+    def show_case(
+        self, pixels: Viewable | None, masks: Sequence[Mask], colours: Sequence[str], names: Sequence[str]
+    ) -> None:
+        """Another image with its masks, and whose they are."""
+        self._masks, self._colours, self._names = list(masks), list(colours), list(names)
         self.chosen, self._preview = 0, None
         self.canvas.set_pixels(pixels)
         for other in self._others:
@@ -79,14 +85,34 @@ class MaskComparison(QWidget):
         wanted = max(0, min(len(self._masks), MOST_BESIDE) - 1) if is_beside else 0
         while len(self._others) > wanted:
             gone = self._others.pop()
-            self._line.removeWidget(gone)
-            gone.deleteLater()
+            self._captions.pop()
+            holder = gone.parentWidget()
+            self._line.removeWidget(holder)
+            holder.deleteLater()
         while len(self._others) < wanted:
             other = ImageCanvas()
             other.set_pixels(self.canvas.pixels)
             self._others.append(other)
-            self._line.addWidget(other, 1)
+            self._add(other)
+        for number, caption in enumerate(self._captions):
+            caption.setVisible(bool(self._others))
+            caption.setText(self._names[number] if number < len(self._names) else "")
         self._draw()
+
+    def _add(self, canvas: ImageCanvas) -> None:
+        """A canvas under the name of whose mask it shows: colour alone would not say it to everybody."""
+        holder = QWidget()
+        column = QVBoxLayout(holder)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        caption = label("", "muted")
+        caption.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        caption.setFixedHeight(30)
+        caption.hide()
+        column.addWidget(caption)
+        column.addWidget(canvas, 1)
+        self._captions.append(caption)
+        self._line.addWidget(holder, 1)
 
     def _draw(self) -> None:
         if self._is_alone:

@@ -49,7 +49,7 @@ class NewStudyForm(QWidget):
         self._target = QLineEdit()
         self._target.setPlaceholderText(tr("What is looked for, in one word"))
         self._format = QComboBox()
-        for name in importers.names():
+        for name in sorted(importers.names(), key=lambda one: one != "folder"):
             if importers.get(name).kind == "images":
                 self._format.addItem(tr(importers.get(name).title), name)
         self._source, self._folder = QLineEdit(), QLineEdit()

@@ -65,6 +65,7 @@ class TargetsCard(QFrame):
         save = button(tr("Save targets"), self.save, role="primary", icon_name="check")
         column.addLayout(row(save, button(tr("Add a target"), self.add, icon_name="plus"), None))
         column.addWidget(self._said)
+        self._said.hide()
         self.lines: list[_Line] = []
 
     def show_targets(self) -> None:
@@ -97,9 +98,11 @@ class TargetsCard(QFrame):
             change_targets(self.services.open_study, wanted)
         except UserFacingError as refusal:
             set_state(self._said, "bad")
+            self._said.show()
             self._said.setText(str(refusal))
             return
         set_state(self._said, "good")
+        self._said.show()
         self._said.setText(tr("Saved."))
         self.show_targets()
         self.services.settings_changed.emit()
