@@ -189,6 +189,8 @@ def import_into(
     """
     study.require("import")
     new, renamed, duplicates = _without_duplicates(study, plan)
+    for mask in plan.masks:
+        mask.read()  # one that cannot be read is told before anything is entered
     staging = study.folder / f".import-{uuid.uuid4().hex[:8]}"
     moved: list[Path] = []
     notes: tuple[str, ...] = ()

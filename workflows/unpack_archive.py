@@ -15,6 +15,10 @@ from domain.events import CancelToken, OnProgress, Progress, no_progress
 from storage.atomic_write import as_user_facing
 
 _RESERVE_BYTES = 500_000_000
+# Real images and tables shrink by tens at most; only an archive made to fill a disk shrinks by hundreds.
+SUSPICIOUS_RATIO = 300
+SUSPICIOUS_BYTES = 1_000_000_000
+MOST_MEMBERS = 2_000_000
 
 
 @contextmanager
@@ -57,6 +61,14 @@ def _unpack(
                 "Do not use this archive.",
             )
     needed = sum(member.file_size for member in members)
+    is_bomb = needed > SUSPICIOUS_BYTES and needed > SUSPICIOUS_RATIO * max(1, source.stat().st_size)
+    if is_bomb or len(members) > MOST_MEMBERS:
+        packed_mb = source.stat().st_size / 1e6
+        raise BadFileError(
+            f"{source} ({packed_mb:.1f} MB) would become {needed / 1e9:.1f} GB in {len(members)} files: it looks made to "
+            "fill a disk.",
+            "If you trust it, unpack it yourself and import the folder.",
+        )
     if needed + _RESERVE_BYTES > shutil.disk_usage(folder).free:
         raise StorageFullError(
             f"{source} needs {needed / 1e9:.1f} GB unpacked, more than is free.", "Make room, or unpack it elsewhere."

@@ -57,7 +57,7 @@ class PredictScreen(Screen):
     title: ClassVar[str] = "Predict"
     icon: ClassVar[str] = "predict"
     order: ClassVar[int] = 95
-    roles: ClassVar[frozenset[Role]] = frozenset({Role.ADMIN, Role.REVIEWER})
+    roles: ClassVar[frozenset[Role]] = frozenset({Role.ADMIN})
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)

@@ -40,6 +40,7 @@ class MaskComparison(QWidget):
         self._line.setContentsMargins(0, 0, 0, 0)
         self._line.setSpacing(2)
         self._captions: list[QLabel] = []
+        self._holders: list[QWidget] = []
         self._names: list[str] = []
         self._add(self.canvas)
         self.canvas.view_changed.connect(self._on_view_changed)
@@ -84,9 +85,9 @@ class MaskComparison(QWidget):
         is_beside = self.mode == SIDE_BY_SIDE and not self._is_alone
         wanted = max(0, min(len(self._masks), MOST_BESIDE) - 1) if is_beside else 0
         while len(self._others) > wanted:
-            gone = self._others.pop()
+            self._others.pop()
             self._captions.pop()
-            holder = gone.parentWidget()
+            holder = self._holders.pop()
             self._line.removeWidget(holder)
             holder.deleteLater()
         while len(self._others) < wanted:
@@ -112,6 +113,7 @@ class MaskComparison(QWidget):
         column.addWidget(caption)
         column.addWidget(canvas, 1)
         self._captions.append(caption)
+        self._holders.append(holder)
         self._line.addWidget(holder, 1)
 
     def _draw(self) -> None:
