@@ -65,8 +65,8 @@ def _unpack(
     if is_bomb or len(members) > MOST_MEMBERS:
         packed_mb = source.stat().st_size / 1e6
         raise BadFileError(
-            f"{source} ({packed_mb:.1f} MB) would become {needed / 1e9:.1f} GB in {len(members)} files: it looks made to "
-            "fill a disk.",
+            f"{source} ({packed_mb:.1f} MB) would become {needed / 1e9:.1f} GB in {len(members)} files: it looks as if "
+            "it were made to fill a disk.",
             "If you trust it, unpack it yourself and import the folder.",
         )
     if needed + _RESERVE_BYTES > shutil.disk_usage(folder).free:
