@@ -1,7 +1,8 @@
 """From a new study of real images to predictions, as a person does it: a window, keys, a mouse, and nothing else.
 
 The gaze is SIMULATED, since nobody sits before the screen; all else is what a person would do. It takes some minutes,
-so it runs with the slow tests. SIGHTLINE_SHOTS=FOLDER keeps the pictures of each screen.
+so it runs with the slow tests. SIGHTLINE_SHOTS=FOLDER keeps the pictures of each screen. SIGHTLINE_PICTURES=docs/images
+goes the same way over synthetic frames and renews the pictures of the documentation: real images stay out of it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from domain.study import TrialStatus
 from processing.importer import ImportOptions
@@ -24,6 +26,7 @@ from tests.end_to_end.person import Person
 from tests.end_to_end.virtual_screen import virtual_screen
 from tests.real_data import real_data
 from workflows.import_images import import_to_folder
+from workflows.sample_study import open_sample_study
 
 N_IMAGES, N_LOOKED_AT = 12, 10
 
@@ -46,18 +49,37 @@ def person(tmp_path: Path) -> Iterator[Person]:
         somebody = Person(display, tmp_path / "home", shots)
         yield somebody
         somebody.end()
+    pictures = os.environ.get("SIGHTLINE_PICTURES")
+    for path in sorted(shots.glob("*.png")) if pictures else ():
+        small = Image.open(path).convert("RGB").resize((1440, 810), Image.Resampling.LANCZOS)
+        small.save(Path(str(pictures)) / f"way-{path.stem}.jpg", quality=86)
 
 
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
-    """Real endoscopy images with their masks, which the simulated eye needs in order to know where to look."""
-    source, folder = real_data("kvasir-seg"), tmp_path / "polyps"
-    names = sorted(path.name for path in (source / "images").iterdir())[:N_IMAGES]
+    """Endoscopy images with their masks, which the simulated eye needs in order to know where to look."""
+    folder = tmp_path / "polyps"
     for kind in ("images", "masks"):
         (folder / kind).mkdir(parents=True)
-        for name in names:
+    if "SIGHTLINE_PICTURES" in os.environ:
+        draw_images(folder)
+        return folder
+    source = real_data("kvasir-seg")
+    for name in sorted(path.name for path in (source / "images").iterdir())[:N_IMAGES]:
+        for kind in ("images", "masks"):
             shutil.copy(source / kind / name, folder / kind / name)
     return folder
+
+
+def draw_images(folder: Path) -> None:
+    """The synthetic frames of the sample study as a folder of images and masks."""
+    with open_sample_study(folder.parent / "synthetic", n_frames=N_IMAGES) as study:
+        frames = [image for image in study.images() if image.mask_path and study.pixels(image.image_id).is_colour]
+        for number, image in enumerate(frames[:N_IMAGES], start=1):
+            truth = study.ground_truth(image.image_id)
+            assert truth is not None
+            Image.fromarray(study.pixels(image.image_id).display_u8(0)).save(folder / f"images/frame-{number:02d}.png")
+            Image.fromarray(truth.astype(np.uint8) * 255).save(folder / f"masks/frame-{number:02d}.png")
 
 
 def test_that_a_person_gets_from_images_to_predictions_with_keys_and_mouse(
@@ -83,7 +105,7 @@ def test_that_a_person_gets_from_images_to_predictions_with_keys_and_mouse(
 def make_a_study(person: Person, images: Path, place: Path) -> None:
     person.wait_to_read("Continue")  # the sample study opens at the first start
     person.focus()
-    person.keys("ctrl+1")
+    person.keys("F11", "ctrl+1", pause_s=1.0)
     person.picture("01-welcome")
     person.click("New study…")
     person.wait_to_read("Make the study")
