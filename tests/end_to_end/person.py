@@ -147,7 +147,9 @@ class Person:
         if self.app.poll() is None:
             self.app.kill()
             self.app.wait(10)
-        self._log.close()
+        for stream in (self.app.stdin, self.app.stdout, self._log):
+            if stream is not None:
+                stream.close()
 
     def told(self) -> str:
         """The end of the application's log."""
