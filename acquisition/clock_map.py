@@ -123,12 +123,12 @@ class LiveClockMap:
     line in `newer`, with the `n_resets` that its probes belong to.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, after_ns: int = -(1 << 62)) -> None:
         self.line: ClockLine | None = None  # in force; none before the first probe
         self.n_resets = 0
         self.newer: tuple[int, ClockLine] | None = None
         self.window = ProbeWindow()
-        self._last_ns = -(1 << 62)
+        self._last_ns = after_ns
 
     def reset(self) -> None:
         """Forget everything but that time does not fall: the device clock has jumped."""

@@ -83,6 +83,7 @@ class TrackerHost:
         self._events: deque[HostEvent] = deque(maxlen=10_000)
         self._staged: Path | None = None
         self._is_closing = False
+        self._dropped: MessagePipe | None = None  # of a process that we ended: its end is no news
 
     # Life -------------------------------------------------------------------------------------------------------
 
@@ -92,8 +93,40 @@ class TrackerHost:
         Raises:
             TrackerError: the process or the tracker cannot be started.
         """
-        self._ring = Ring(shared_folder() / f"sightline-{os.getpid()}-{uuid.uuid4().hex[:12]}.ring", create=True)
-        if not is_own_interpreter(self._python):
+        self._is_closing = False
+        self._ring = Ring(_new_ring_path(), create=True)
+        try:
+            return self._launch(self._ring)
+        except UserFacingError:
+            self.close()
+            raise
+
+    def restart(self) -> TrackerInfo:
+        """Start a new process in place of one that died; samples, their numbers and the clock go on.
+
+        Whoever holds this object keeps it. A recording must be begun anew. May be tried again and again.
+
+        Raises:
+            TrackerError: the process or the tracker cannot be started, or the old process still runs.
+        """
+        earlier = self.ring
+        if not self.has_died:
+            raise TrackerError("The tracker host still runs.")
+        self._end_process()
+        ring = Ring.continued(earlier, _new_ring_path())
+        try:
+            info = self._launch(ring)
+        except UserFacingError:
+            self._end_process(kills=True)
+            ring.close(remove=True)
+            raise
+        self._ring = ring
+        earlier.leave()
+        return info
+
+    def _launch(self, ring: Ring) -> TrackerInfo:
+        """Start the process, have it open the tracker and stream into a ring."""
+        if self._staged is None and not is_own_interpreter(self._python):
             self._staged = staged_source()
         source = self._staged or ROOT
         path = os.pathsep.join(str(folder) for folder in (source, *self._packages))
@@ -112,46 +145,51 @@ class TrackerHost:
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
         except OSError as error:
-            self.close()
             raise TrackerError(f"The tracker host cannot be started with {self._python}: {error}.") from error
         if self._process.stdin is None or self._process.stdout is None:
             raise TrackerError("The tracker host has no pipes.")
         self._pipe = MessagePipe(self._process.stdout, self._process.stdin)  # type: ignore[arg-type]  # buffered pipes
         threading.Thread(target=self._read_loop, args=(self._pipe,), name="tracker-host-read", daemon=True).start()
-        try:
-            message = {"settings": self.settings.as_json(), "ring": str(self._ring.path), **self._limits}
-            answer, _ = self.ask("open", message, timeout_s=OPEN_TIMEOUT_S)
-        except UserFacingError:
-            self.close()
-            raise
-        self._ring.beat()  # its answer is a sign of life; its own thread for that may not have had its turn yet
+        message = {"settings": self.settings.as_json(), "ring": str(ring.path), **self._limits}
+        answer, _ = self.ask("open", message, timeout_s=OPEN_TIMEOUT_S)
+        ring.beat()  # its answer is a sign of life; its own thread for that may not have had its turn yet
         self.pid = int(answer["pid"])
         self.info = TrackerInfo.from_json(answer["info"])
         return self.info
+
+    def _end_process(self, *, kills: bool = False) -> None:
+        """Let go of a process that has ended or is to end at once."""
+        process, pipe = self._process, self._pipe
+        self._process = self._pipe = None
+        if process is None:
+            return
+        if kills:
+            self._dropped = pipe
+            process.kill()
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
+        try:
+            process.wait(timeout=5.0)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
 
     def close(self) -> None:
         """Finish a running recording, let the tracker go, end the process."""
         self._is_closing = True
         process, ring = self._process, self._ring
-        if process is not None:
-            if process.poll() is None:
-                with contextlib.suppress(TrackerError):
-                    self.ask("close", {}, timeout_s=ANSWER_TIMEOUT_S)
-            if self._pipe is not None:
-                with contextlib.suppress(OSError):
-                    self._pipe.close()
-            try:
-                process.wait(timeout=5.0)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
+        if process is not None and process.poll() is None:
+            with contextlib.suppress(TrackerError):
+                self.ask("close", {}, timeout_s=ANSWER_TIMEOUT_S)
+        self._end_process()
         if ring is not None:
             ring.close(remove=True)
         if self._staged is not None:
             shutil.rmtree(self._staged, ignore_errors=True)
-        self._process = self._pipe = self._ring = self._staged = None
+        self._ring = self._staged = None
 
     def __enter__(self) -> TrackerHost:
         self.start()
@@ -166,6 +204,15 @@ class TrackerHost:
         if self._process is None or self._process.poll() is not None or self._ring is None:
             return False
         return self._ring.heartbeat_age_s < HUNG_AFTER_S
+
+    @property
+    def has_died(self) -> bool:
+        """Whether the process was started and has ended without being told to."""
+        return (
+            not self._is_closing
+            and self._ring is not None
+            and (self._process is None or self._process.poll() is not None)
+        )
 
     # Samples ----------------------------------------------------------------------------------------------------
 
@@ -333,12 +380,16 @@ class TrackerHost:
                 future.set_exception(_error_from(values["error"]))
             else:
                 future.set_result((values.get("result", {}), blob))
-        if not self._is_closing:
+        if not self._is_closing and pipe is not self._dropped:
             self._events.append(HostEvent("host_died", {"time_ns": time.perf_counter_ns()}))
         with self._waiting_lock:
             waiting, self._waiting = self._waiting, {}
         for future in waiting.values():
             future.set_exception(TrackerError("The tracker host has ended unexpectedly."))
+
+
+def _new_ring_path() -> Path:
+    return shared_folder() / f"sightline-{os.getpid()}-{uuid.uuid4().hex[:12]}.ring"
 
 
 def _error_from(values: dict[str, Any]) -> UserFacingError:

@@ -186,7 +186,8 @@ class HostProcess:
         ring = Ring(Path(values["ring"]))
         ring.touch()
         self._ring = ring
-        ring.clock.set_speed(settings.speed)
+        if ring.head == 0:  # else it goes on where an earlier host ended, and so does its clock
+            ring.clock.set_speed(settings.speed)
         tracker = trackers.get(settings.driver)(settings, ring.clock)
         self._tracker = tracker
         self._recorder = Recorder(

@@ -59,9 +59,11 @@ class Recorder:
         self.stop_bytes = stop_bytes
         self.n_overflow_seen = 0
         self._on_event = on_event
-        self._map = LiveClockMap()
-        self._seq = 0
-        self._segment = 0
+        # Numbers go on where an earlier host ended that had this ring.
+        self._seq = ring.head
+        earlier = ring.latest(1)
+        self._segment = int(earlier["segment"][-1]) + 1 if len(earlier) else 0
+        self._map = LiveClockMap(after_ns=int(earlier["time_ns"][-1])) if len(earlier) else LiveClockMap()
         self._last_device_us = -(1 << 62)
         self._probes: deque[tuple[int, int, int]] = deque()
         self._is_one_by_one = False

@@ -87,6 +87,23 @@ class Ring:
         self._head = self._numbers[_HEAD]
         self._is_closed = False
 
+    @classmethod
+    def continued(cls, earlier: Ring, path: Path) -> Ring:
+        """A new ring that goes on where one ended whose writer has died: same samples, positions and clock."""
+        with path.open("xb") as file:
+            file.write(earlier._memory)
+        ring = cls(path)
+        ring._numbers[_TAIL] = ring._numbers[_HEAD]
+        ring._numbers[_OVERFLOW] = 0
+        ring.beat()
+        return ring
+
+    def leave(self) -> None:
+        """Delete the file; the memory goes when nobody reads it any more."""
+        # Windows refuses while the file is mapped; it lies in the temporary folder then.
+        with contextlib.suppress(PermissionError):
+            self.path.unlink(missing_ok=True)
+
     # Writer -----------------------------------------------------------------------------------------------------
 
     def touch(self) -> None:

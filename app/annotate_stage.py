@@ -79,6 +79,7 @@ class AnnotateStage(StageFrame):
             ClutchKeys(self, services.actions, session)
         self._watch = StageWatch(self, self.canvas, session, lambda: self.is_recording)
         self._watch.tracker_lost.connect(self._on_tracker_lost)
+        self._watch.tracker_back.connect(self._on_tracker_back)
         self._watch.nobody_seen.connect(self._on_nobody_seen)
         self._start_timer = QTimer(self)
         self._start_timer.setSingleShot(True)
@@ -435,7 +436,6 @@ class AnnotateStage(StageFrame):
             self.session.reopen(RESUMED)
 
     def _offer_to_reconnect(self) -> None:
-        self._watch.stop()
         self._go_to(Phase.LOST)
         self.put(stage_cards.tracker_gone())
 
@@ -456,6 +456,11 @@ class AnnotateStage(StageFrame):
             self._end_look(Outcome.TARGET)  # what there is, is kept
         elif self.phase not in (Phase.WORKING, Phase.RESULT, Phase.SKIP, Phase.DONE):
             self._offer_to_reconnect()  # after these, the next image does
+
+    def _on_tracker_back(self) -> None:
+        if self.phase is Phase.LOST:
+            self._go_to(Phase.CARD)
+            self.put(stage_cards.tracker_back())
 
     def _on_view_changed(self, _view: ImageView | None) -> None:
         view = self.canvas.screen_view()

@@ -95,8 +95,8 @@ def silent() -> Card:
 
 def tracker_gone() -> Card:
     """The tracker was lost."""
-    words = tr("What was recorded is kept. Check its cable, then connect it again; you go on where you were.")
-    return Card(tr("The tracker is gone"), words, tr("Enter connects it again · Esc goes back to the worklist"))
+    words = tr("What was recorded is kept. It is being opened again; check its cable. You go on where you were.")
+    return Card(tr("The tracker is gone"), words, tr("Enter connects it anew · Esc goes back to the worklist"))
 
 
 def tracker_back() -> Card:

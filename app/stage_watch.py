@@ -21,11 +21,12 @@ _ACTIONS = (
 class StageWatch(QObject):
     """Takes the samples in while its window is open. is_looking: asked whether an image is being looked at.
 
-    tracker_lost: its process is gone; the watch has stopped. nobody_seen: no eyes for a while; True where the tracker
-    sends nothing at all.
+    tracker_lost: its process is gone; it is started again in the background. tracker_back: it runs again.
+    nobody_seen: no eyes for a while; True where the tracker sends nothing at all.
     """
 
     tracker_lost = Signal()
+    tracker_back = Signal()
     nobody_seen = Signal(bool)
 
     def __init__(
@@ -35,6 +36,7 @@ class StageWatch(QObject):
         self._window = window
         self._session = session
         self._is_looking = is_looking
+        self._was_alive = True
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self._on_tick)
@@ -43,6 +45,7 @@ class StageWatch(QObject):
 
     def start(self) -> None:
         """Watch from now on."""
+        self._was_alive = True
         self._timer.start()
 
     def stop(self) -> None:
@@ -59,10 +62,10 @@ class StageWatch(QObject):
     def _on_tick(self) -> None:
         if not self._session.is_open:
             return
-        if not self._session.is_alive:
-            self.stop()
-            self.tracker_lost.emit()
-            return
         self._session.poll()
-        if self._is_looking() and self._session.seconds_without_eyes() >= AWAY_AFTER_S:
+        is_alive = self._session.is_alive
+        if is_alive != self._was_alive:
+            self._was_alive = is_alive
+            (self.tracker_back if is_alive else self.tracker_lost).emit()
+        if is_alive and self._is_looking() and self._session.seconds_without_eyes() >= AWAY_AFTER_S:
             self.nobody_seen.emit(self._session.is_silent)

@@ -81,14 +81,18 @@ class AnnotationSession:
         """
         self.study.require("annotate", own=self.annotator)
         self.recording.open()
+        self._put_in_force()
+        _, self._position, _ = self.recording.host.read_since(0)
+        self._parts = []
+        self._is_open = True
+
+    def _put_in_force(self) -> None:
+        """Calibration and drift correction, at the beginning and after the host had to be started again."""
         if self.calibration is not None:
             put_in_force(self.recording.host, self.calibration)
         if self.drift.active.kind != "none":
             note = correction_note(self.drift, time_ns=self.now_ns(), reason="in force from before the session")
             self.recording.host.journal("drift_check", note)
-        _, self._position, _ = self.recording.host.read_since(0)
-        self._parts = []
-        self._is_open = True
 
     def reconnect(self) -> None:
         """Open a tracker that was lost anew. What was recorded is published; what follows goes into a new session file.
@@ -192,7 +196,7 @@ class AnnotationSession:
             self._acted.append(self.now_ns())
 
     def poll(self) -> None:
-        """Take the samples that have come; call it some times a second."""
+        """Take the samples that have come; call it some times a second. It also brings a dead tracker host back."""
         if not self._is_open:
             return
         rows, self._position, n_missed = self.recording.host.read_since(self._position)
@@ -291,4 +295,5 @@ class AnnotationSession:
             study=self.study.settings.name,
             annotator=self.annotator,
             about=self._about,
+            on_restarted=self._put_in_force,
         )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from acquisition.finalise import JOURNAL_SUFFIX, Recovered, finalise, recover_all
+from acquisition.finalise import JOURNAL_SUFFIX, SESSION_SUFFIX, Recovered, finalise, recover_all
 from acquisition.host import HostEvent, TrackerHost
 from acquisition.lsl_outlet import LslOutlet
 from acquisition.screen_check import require_display_area
@@ -29,6 +31,7 @@ from domain.session import OnlineFixation, SessionHeader, SessionRecord, Session
 from domain.version import VERSION
 from domain.view import ImageView
 from storage.session_file import header_as_json
+from workflows.host_revival import HostRevival
 from workflows.online_fixations import OnlineFixations
 
 log = logging.getLogger(__name__)
@@ -37,6 +40,7 @@ LEAD_NS = 500_000_000
 """Samples so long before a trial are kept with it, so that a fixation in flight is recognised as one."""
 
 _NEVER_NS = 1 << 62
+HOST_RESTARTED = "host_restarted"
 
 POLL_S = 10.0
 """Longest stretch that is advanced at once: the ring holds 54 s at 1200 Hz."""
@@ -59,6 +63,8 @@ class RecordSession:
 
     With `sends_to_lsl` the gaze also goes to the lab streaming layer.
     Fixations are found while it runs (by `detector`, I-VT by default) whenever `poll` is called.
+    A host that dies while `poll` is called is started again; the recording goes on in another part, a file of its own,
+    with the trial that was running, and what was to be written meanwhile. `events` tells of it as "host_restarted".
     Markers take times of `now_ns()`. With a simulated tracker of speed 0 time stands still between calls of `advance`.
     """
 
@@ -75,6 +81,7 @@ class RecordSession:
         finds_fixations: bool = True,
         sends_to_lsl: bool = False,
         about: Mapping[str, Any] | None = None,
+        on_restarted: Callable[[], None] | None = None,
     ) -> None:
         self.folder = folder
         self.settings = settings
@@ -97,6 +104,24 @@ class RecordSession:
         self._outlet: LslOutlet | None = None
         self.recovered: list[Recovered] = []
         self._record: SessionRecord | None = None
+        self._part = 1
+        self.earlier_parts: list[Path] = []
+        self._revival = HostRevival(lambda: self.host, self._begin_part)
+        self._on_restarted = on_restarted
+        self._told: deque[HostEvent] = deque()
+        self._onset: Marker | None = None
+        self._view: ImageView | None = None
+        self._cut_lock = threading.Lock()
+        self._is_cut = False  # the host is dead; what is to be written waits in `_unsent`
+        self._unsent: list[tuple[str, dict[str, Any]]] = []
+
+    @property
+    def part_id(self) -> str:
+        """The session's id; with a number after the host had to be started again."""
+        return self._name(self._part)
+
+    def _name(self, part: int) -> str:
+        return self.session_id if part == 1 else f"{self.session_id}-part{part}"
 
     @property
     def display(self) -> Display:
@@ -106,12 +131,12 @@ class RecordSession:
     @property
     def journal_path(self) -> Path:
         """Where the recording is written while it runs."""
-        return self.folder / f"{self.session_id}{JOURNAL_SUFFIX}"
+        return self.folder / f"{self.part_id}{JOURNAL_SUFFIX}"
 
     @property
     def session_path(self) -> Path:
         """Where the session file will be."""
-        return self.folder / f"{self.session_id}.h5"
+        return self.folder / f"{self.part_id}{SESSION_SUFFIX}"
 
     def open(self) -> TrackerInfo:
         """Start the tracker host and the recording; first make sessions of what earlier crashes left in the folder.
@@ -131,18 +156,8 @@ class RecordSession:
         except UserFacingError:
             self.host.close()
             raise
-        header = SessionHeader(
-            session_id=self.session_id,
-            created_utc=datetime.now(timezone.utc).isoformat(),
-            clock_epoch_ns=self.host.now_ns(),
-            software_version=VERSION,
-            tracker=info,
-            display=self.display,
-            settings={"tracker": self.settings.as_json(), **self._about},
-            **self._texts,
-        )
         try:
-            self._position = self.host.start_recording(self.journal_path, header_as_json(header))
+            self._position = self.host.start_recording(self.journal_path, header_as_json(self._header(info, 1)))
         except TrackerError:
             self.host.close()
             raise
@@ -150,6 +165,52 @@ class RecordSession:
         if self._sends_to_lsl:
             self._outlet = LslOutlet(self.host)
         return info
+
+    def _header(self, info: TrackerInfo, part: int) -> SessionHeader:
+        continues = {"part": part, "continues": self._name(part - 1)} if part > 1 else {}
+        return SessionHeader(
+            session_id=self._name(part),
+            created_utc=datetime.now(timezone.utc).isoformat(),
+            clock_epoch_ns=self.host.now_ns(),
+            software_version=VERSION,
+            tracker=info,
+            display=self.display,
+            settings={"tracker": self.settings.as_json(), **self._about, **continues},
+            **self._texts,
+        )
+
+    def _begin_part(self, seconds: float, tries: int) -> None:
+        """After the host has died and come back: go on in another file. Runs on the revival's thread."""
+        require_display_area(self.display, self.host.info.display_area_mm)
+        part = self._part + 1
+        journal = self.folder / f"{self._name(part)}{JOURNAL_SUFFIX}"
+        self.host.start_recording(journal, header_as_json(self._header(self.host.info, part)))
+        before = (self.journal_path, self.session_path)
+        now_ns = self.now_ns()
+        payload = {"seconds": round(seconds, 3), "tries": tries, "continues": self._name(self._part)}
+        with self._cut_lock:
+            self._part = part
+            self.host.journal("notification", {"kind": HOST_RESTARTED, "time_ns": now_ns, **payload})
+            if self._onset is not None and self._view is not None:
+                # The trial that was running is in both parts, with the view as it is now.
+                values = {**self._onset.payload, "view": view_as_json(self._view), "continues": payload["continues"]}
+                self.host.mark(Marker(IMAGE_ONSET, values, submitted_ns=now_ns))
+                self._show(self._view)
+            for kind, waiting in self._unsent:
+                self.host.journal(kind, waiting)
+            self._unsent.clear()
+            self._is_cut = False
+        if self._on_restarted is not None:
+            try:
+                self._on_restarted()
+            except UserFacingError as error:
+                payload["problem"] = error.message
+        self._told.append(HostEvent(HOST_RESTARTED, {"time_ns": now_ns, **payload}))
+        try:
+            finalise(*before)
+            self.earlier_parts.append(before[1])
+        except (UserFacingError, OSError):
+            log.exception("%s stays as it is and is recovered later", before[0])
 
     def now_ns(self) -> int:
         """Now on the clock of samples and markers."""
@@ -237,11 +298,25 @@ class RecordSession:
 
     def mark(self, marker: Marker) -> None:
         """Write any other marker."""
-        self.host.mark(marker)
+        self._journal("marker", {**marker.as_json(), "time_ns": marker.time_ns})
+
+    def _journal(self, kind: str, values: dict[str, Any]) -> None:
+        with self._cut_lock:
+            if not self._is_cut:
+                try:
+                    self.host.journal(kind, values)
+                    return
+                except TrackerError:
+                    if not self.host.has_died:
+                        raise
+                    self._is_cut = True
+            self._unsent.append((kind, values))
 
     def _show(self, view: ImageView) -> None:
-        if self.host.info.is_simulated:
-            self.host.set_scene(Scene(self.display, view, self._mask))
+        self._view = view
+        if self.host.info.is_simulated and not self.host.has_died:
+            with contextlib.suppress(TrackerError):  # it has died this moment; a new one is told again
+                self.host.set_scene(Scene(self.display, view, self._mask))
 
     def _mark(
         self, kind: str, payload: Mapping[str, Any], scheduled_ns: int, submitted_ns: int, presented_ns: int, frame: int
@@ -257,7 +332,8 @@ class RecordSession:
             frame=frame,
         )
         self._trial_markers.append(marker)
-        self.host.mark(marker)
+        self._onset = marker if kind == IMAGE_ONSET else None if kind == IMAGE_OFFSET else self._onset
+        self.mark(marker)
 
     # Time -------------------------------------------------------------------------------------------------------
 
@@ -277,11 +353,17 @@ class RecordSession:
         rows, self._position, n_missed = self.host.read_since(self._position)
         if n_missed:
             log.warning("%d samples were not looked at while they came in; the journal has them", n_missed)
+        if self._is_recording and self._revival.look():
+            with self._cut_lock:
+                self._is_cut = self._is_cut or self.host.has_died
         return self._look_at(rows)
 
     def events(self) -> list[HostEvent]:
         """What the host said since the last call."""
-        return self.host.events()
+        found = self.host.events()
+        while self._told:
+            found.append(self._told.popleft())
+        return found
 
     def _look_at(self, rows: NDArray[np.void]) -> list[OnlineFixation]:
         if len(rows) == 0:
@@ -305,7 +387,7 @@ class RecordSession:
                 "offset_ns": event.offset_ns,
                 "centre_norm": list(event.centre_norm),
             }
-            self.host.journal("fixation", values)
+            self._journal("fixation", values)
         return list(found)
 
     # The end ----------------------------------------------------------------------------------------------------
@@ -315,6 +397,7 @@ class RecordSession:
         if not self._is_recording:
             return
         self._is_recording = False
+        self._revival.close()
         if self._outlet is not None:
             self._outlet.close()
             self._outlet = None

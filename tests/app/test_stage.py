@@ -164,6 +164,18 @@ def test_that_a_killed_tracker_keeps_what_there_is(window, wait_until, tmp_path:
     os.kill(stage.session.recording.host.pid, 9)
     wait_until(lambda: stage.phase is Phase.RESULT, 90)
     assert len(stage.result.record.fixations) > 2
+    # It comes back by itself, and the next image is looked at as if nothing had been.
+    wait_until(lambda: stage.session.is_alive and stage.session.recording.earlier_parts, 90)
+    first = stage.session.recording.earlier_parts[0]
+    assert read_session(first).trials()[0].trial_id == stage.result.record.trial_id
+    QTest.keyClick(stage, Qt.Key.Key_Return)
+    wait_until(lambda: stage.is_recording, 60)
+    stage.session.recording.advance(3.0)
+    QTest.keyClick(stage, Qt.Key.Key_Return)
+    wait_until(lambda: stage.phase is Phase.RESULT, 90)
+    assert stage.result.record.session_file.endswith("-part2.h5")
     QTest.keyClick(stage, Qt.Key.Key_Escape)
     wait_until(lambda: window.current_screen == "worklist", 60)
     wait_until(lambda: not window.tasks.active, 60)
+    second = read_session(study.folder / stage.result.record.session_file)
+    assert [trial.trial_id for trial in second.trials()] == [stage.result.record.trial_id]

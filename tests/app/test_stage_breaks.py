@@ -12,8 +12,10 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
+from acquisition.host import TrackerHost
 from app.let_run import let_run
 from app.stage_phase import Phase
+from domain.errors import TrackerError
 from domain.study import Role, StudyImage, StudySettings, Target, TrialStatus
 from resources.sample_study.frames import synthetic_frame
 from storage.mask_file import write_mask
@@ -119,7 +121,13 @@ def test_that_the_rest_card_comes_when_the_protocol_says_and_enter_goes_on(windo
     leave(stage, window, wait_until)
 
 
-def test_that_a_lost_tracker_is_connected_again_in_place_and_both_sessions_are_kept(window, wait_until, tmp_path: Path):
+def test_that_a_lost_tracker_is_connected_again_in_place_and_both_sessions_are_kept(
+    window, wait_until, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def never(_host: TrackerHost) -> None:
+        raise TrackerError("The tracker is not there.")
+
+    monkeypatch.setattr(TrackerHost, "restart", never)  # it does not come back by itself; Enter connects it
     study = open_sample_study(tmp_path / "study", n_frames=3)
     stage = open_stage(window, study, wait_until, role=Role.ANNOTATOR)
     QTest.keyClick(stage, ENTER)
