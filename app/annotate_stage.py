@@ -112,8 +112,7 @@ class AnnotateStage(StageFrame):
         self._open_tracker()
 
     def _open_tracker(self) -> None:
-        self._go_to(Phase.OPENING)
-        self.put(stage_cards.opening())
+        self._show_card(Phase.OPENING, stage_cards.opening())
         was_open = self.session.is_open
         work = self.session.reconnect if was_open else self.session.open
         self.services.tasks.start(
@@ -128,14 +127,12 @@ class AnnotateStage(StageFrame):
             self.services.host = self.session.recording.host  # another one, where a lost tracker was opened anew
         self._watch.start()
         if self._has_begun:
-            self._go_to(Phase.CARD)
-            self.put(stage_cards.tracker_back())
+            self._show_card(Phase.CARD, stage_cards.tracker_back())
         else:
             self._show_instruction()
 
     def _on_open_failed(self, error: BaseException) -> None:
-        self._go_to(Phase.LOST)
-        self.put(stage_cards.cannot_open(error))
+        self._show_card(Phase.LOST, stage_cards.cannot_open(error))
 
     def resume(self, screen: QScreen) -> None:
         """Come back from the correct screen; the image that was corrected is done."""
@@ -215,8 +212,7 @@ class AnnotateStage(StageFrame):
         if self.phase in (Phase.LOOKING, Phase.RESULT):
             if self.phase is Phase.LOOKING:
                 self._drop_look("skip")
-            self._go_to(Phase.SKIP)
-            self.put(stage_cards.skip())
+            self._show_card(Phase.SKIP, stage_cards.skip())
 
     def flag(self) -> None:
         """Keep the mask and ask for a second look by somebody."""
@@ -404,30 +400,26 @@ class AnnotateStage(StageFrame):
             self._begin_image()
             return
         self._breaks.count_check()
-        self._go_to(Phase.CARD)
-        self.put(stage_cards.drift_check())
+        self._show_card(Phase.CARD, stage_cards.drift_check())
         check(self, self.session)
 
     def _rest(self) -> None:
         self._breaks.begin()
-        self._go_to(Phase.REST)
-        self.put(stage_cards.rest(self._breaks.n_since_rest))
+        self._show_card(Phase.REST, stage_cards.rest(self._breaks.n_since_rest))
 
     def _end_rest(self) -> None:
         self._breaks.end_rest()
         self._check_or_begin()
 
     def _finish(self) -> None:
-        self._go_to(Phase.DONE)
-        self.put(stage_cards.all_done())
+        self._show_card(Phase.DONE, stage_cards.all_done())
 
     def _pause(self, card: Card) -> None:
         self._breaks.begin()
         self._before_pause = self.phase
         if self.phase is Phase.LOOKING:
             self.session.shut(PAUSED)
-        self._go_to(Phase.PAUSED)
-        self.put(card)
+        self._show_card(Phase.PAUSED, card)
 
     def _resume(self) -> None:
         self._breaks.end()
@@ -435,9 +427,12 @@ class AnnotateStage(StageFrame):
         if self.phase is Phase.LOOKING:
             self.session.reopen(RESUMED)
 
+    def _show_card(self, phase: Phase, card: Card) -> None:
+        self._go_to(phase)
+        self.put(card)
+
     def _offer_to_reconnect(self) -> None:
-        self._go_to(Phase.LOST)
-        self.put(stage_cards.tracker_gone())
+        self._show_card(Phase.LOST, stage_cards.tracker_gone())
 
     def _drop_look(self, why: str) -> None:
         if self._trial_id not in ("", "pending"):
@@ -459,8 +454,7 @@ class AnnotateStage(StageFrame):
 
     def _on_tracker_back(self) -> None:
         if self.phase is Phase.LOST:
-            self._go_to(Phase.CARD)
-            self.put(stage_cards.tracker_back())
+            self._show_card(Phase.CARD, stage_cards.tracker_back())
 
     def _on_view_changed(self, _view: ImageView | None) -> None:
         view = self.canvas.screen_view()
