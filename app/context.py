@@ -162,6 +162,8 @@ class Services(QObject):
         """Somebody else works now."""
         self.close_desk()
         self._annotator, self._role = name, role
+        if self._study is not None:
+            self._study.actor = name  # the audit log names who worked
         self.annotator_changed.emit()
 
     def set_tracker(self, choice: TrackerChoice) -> None:

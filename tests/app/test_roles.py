@@ -124,6 +124,8 @@ def test_that_the_next_person_starts_clean_after_switch_user(window, guarded, wa
     window.navigate("review")
     assert window.current_screen == "review"
     assert window.services.role is Role.REVIEWER
+    guarded.note("looked", "x", {})
+    assert guarded.audit_entries()[-1].actor == "rita"
 
 
 @pytest.mark.window
