@@ -152,7 +152,7 @@ class ActionRegistry(QObject):
     def shown_keys(self, action_id: str) -> str:
         """The keys as they are written on this system's keyboards."""
         shown = [QKeySequence(k).toString(QKeySequence.SequenceFormat.NativeText) for k in self.keys(action_id)]
-        joined = " / ".join(shown)
+        joined = f" {tr('or')} ".join(shown)
         return tr("hold {key}").format(key=joined) if self._actions[action_id].is_held and joined else joined
 
     def matches(self, action_id: str, event: QKeyEvent) -> bool:

@@ -359,9 +359,7 @@ class AnnotateStage(StageFrame):
         self.show_result(result)
         if self._is_lost_in_look:
             self._is_lost_in_look = False
-            self.result_bar.remark.say(
-                tr("The tracker was lost. This is what it saw; it is connected again before the next image.")
-            )
+            self.result_bar.remark.say(tr("The tracker was lost: this is what it saw."))
         self.canvas.repaint()
         seconds = time.perf_counter() - self._key_at_s
         self.seconds_to_mask.append(seconds)

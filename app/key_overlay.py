@@ -12,6 +12,10 @@ from app.texts import tr
 from app.theme import COLOURS
 from app.widgets.plain import card, label
 
+THREE_COLUMNS_FROM_PX = 1200
+_SCROLLS = {Qt.Key.Key_Down: 1, Qt.Key.Key_PageDown: 2, Qt.Key.Key_Up: -1, Qt.Key.Key_PageUp: -2}
+"""Keys that scroll, in halves of what is seen."""
+
 
 class KeyOverlay(QWidget):
     """Covers its window with the list of keys; a key or a click closes it."""
@@ -49,14 +53,19 @@ class KeyOverlay(QWidget):
         column.setContentsMargins(8, 8, 8, 8)
         column.setSpacing(14)
         column.addWidget(label(tr("Keys"), "title"))
-        column.addWidget(label(tr("They can be changed under Settings. Any key closes this list."), "muted"))
+        words = tr("They can be changed under Settings. Arrows scroll, any other key closes this list.")
+        column.addWidget(label(words, "muted"))
         columns = QHBoxLayout()
         columns.setSpacing(14)
-        stacks = [QVBoxLayout() for _ in range(3)]
-        heights = [0, 0, 0]
-        groups = sorted(CONTEXTS, key=lambda name: name != context)
-        for group in groups:
-            members = [action for action in self._actions.all() if action.context == group]
+        n_columns = 3 if self._window.width() >= THREE_COLUMNS_FROM_PX else 2
+        stacks = [QVBoxLayout() for _ in range(n_columns)]
+        heights = [0] * n_columns
+        members_of = {
+            group: [action for action in self._actions.all() if action.context == group] for group in CONTEXTS
+        }
+        # The screen in front comes first, then the longest lists, so that the columns end at about the same height.
+        for group in sorted(CONTEXTS, key=lambda name: (name != context, -len(members_of[name]))):
+            members = members_of[group]
             if not members:
                 continue
             shortest = heights.index(min(heights))
@@ -98,7 +107,13 @@ class KeyOverlay(QWidget):
         painter.end()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        self._close()
+        step = _SCROLLS.get(Qt.Key(event.key()))
+        scroll = self.findChild(QScrollArea)
+        if step is None or scroll is None:
+            self._close()
+        else:
+            bar = scroll.verticalScrollBar()
+            bar.setValue(bar.value() + step * bar.pageStep() // 2)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self._close()

@@ -12,13 +12,14 @@ from PySide6.QtWidgets import (
     QComboBox,
     QFormLayout,
     QFrame,
-    QHBoxLayout,
     QHeaderView,
     QKeySequenceEdit,
     QLineEdit,
+    QScrollArea,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
+    QWidget,
 )
 
 from app.action_table import CONTEXTS
@@ -26,12 +27,16 @@ from app.colour_maps import NAMES
 from app.context import Services
 from app.screen import Screen, screens
 from app.texts import languages, tr
+from app.widgets.folding_box import FoldingBox
 from app.widgets.plain import button, card, field_label, label, page, row
 from domain.errors import UserFacingError
 from domain.study import Role
 
 LANGUAGE_NAMES = {"en": "English", "de": "Deutsch"}
 TEXT_SCALES = (0.9, 1.0, 1.15, 1.3, 1.5)
+
+
+FOLDS_BELOW_PX = 1000
 
 
 @screens.register("settings")
@@ -46,16 +51,23 @@ class SettingsScreen(Screen):
     def __init__(self, services: Services) -> None:
         super().__init__(services)
         column, _head = page(self, tr("Settings"))
-        body = QHBoxLayout()
-        body.setSpacing(18)
-        left = QVBoxLayout()
+        body = FoldingBox(FOLDS_BELOW_PX, spacing=18)
+        cards = QWidget()
+        left = QVBoxLayout(cards)
+        left.setContentsMargins(0, 0, 0, 0)
         left.setSpacing(14)
         left.addWidget(self._comfort_card())
         left.addWidget(self._person_card())
         left.addStretch(1)
-        body.addLayout(left, 2)
-        body.addWidget(self._keys_card(), 3)
-        column.addLayout(body, 1)
+        body.add(cards, 2)
+        body.add(self._keys_card(), 3)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setWidget(body)
+        column.addWidget(scroll, 1)
         services.actions.keys_changed.connect(self._show_keys)
 
     def on_shown(self, **arguments: object) -> None:
@@ -130,6 +142,7 @@ class SettingsScreen(Screen):
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(2, QHeaderView.ResizeMode.ResizeToContents)
         self._table.itemSelectionChanged.connect(self._on_chosen)
+        self._table.setMinimumHeight(240)
         column.addWidget(self._table, 1)
         self._edit = QKeySequenceEdit()
         self._edit.setMaximumSequenceLength(1)

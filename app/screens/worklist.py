@@ -24,12 +24,15 @@ from app.context import Services
 from app.screen import Screen, screens
 from app.texts import tr
 from app.theme import icon, status_pixmap
+from app.widgets.folding_box import FoldingBox
 from app.widgets.plain import EmptyState, button, label, page
 from app.widgets.thumbnails import ThumbnailSource
 from app.widgets.worklist_model import CELL, ThumbnailDelegate, WorklistModel
 from domain.study import TrialStatus
 from workflows.thumbnails import thumbnail
 from workflows.worklist import Worklist, WorklistRow, make_worklist, next_unfinished, search
+
+FOLDS_BELOW_PX = 1000
 
 
 @screens.register("worklist")
@@ -50,7 +53,7 @@ class WorklistScreen(Screen):
         column, head = page(self, tr("Worklist"))
         self._build_head(head)
         column.addLayout(self._progress_row())
-        column.addLayout(self._filter_row())
+        column.addWidget(self._filter_row())
         self._views = QStackedWidget()
         self.table = self._make_table()
         self.grid = self._make_grid()
@@ -144,16 +147,18 @@ class WorklistScreen(Screen):
             line.addLayout(column, 1)
         return line
 
-    def _filter_row(self) -> QHBoxLayout:
-        line = QHBoxLayout()
+    def _filter_row(self) -> FoldingBox:
+        folding, chips = FoldingBox(FOLDS_BELOW_PX, spacing=8), QWidget()
+        line = QHBoxLayout(chips)
+        line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(6)
         self._search = QLineEdit()
         self._search.setPlaceholderText(tr("Search name, number, case or split"))
         self._search.setClearButtonEnabled(True)
         self._search.setMaximumWidth(300)
         self._search.textChanged.connect(lambda _text: self._show_rows())
-        line.addWidget(self._search, 1)
-        line.addSpacing(8)
+        folding.add(self._search, 1)
+        folding.add(chips, 3)
         self._chips: dict[TrialStatus, QPushButton] = {}
         for status in TrialStatus:
             chip = QPushButton(tr(status.value))
@@ -167,7 +172,7 @@ class WorklistScreen(Screen):
             self._chips[status] = chip
             line.addWidget(chip)
         line.addStretch(1)
-        return line
+        return folding
 
     def _make_table(self) -> QTableView:
         table = QTableView()

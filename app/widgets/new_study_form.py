@@ -52,6 +52,7 @@ class NewStudyForm(QWidget):
         for name in sorted(importers.names(), key=lambda one: one != "folder"):
             if importers.get(name).kind == "images":
                 self._format.addItem(tr(importers.get(name).title), name)
+        self._format.setCurrentIndex(max(0, self._format.findData("folder")))
         self._source, self._folder = QLineEdit(), QLineEdit()
         self._copies = QCheckBox(tr("Copy the images into the study"))
         self._copies.setChecked(True)

@@ -15,7 +15,7 @@ GAP = 14
 
 
 def label(text: str, role: str = "", *, wraps: bool = False) -> QLabel:
-    """A text; `role` is title, heading, muted, small, figure or big."""
+    """A text; `role` is title, heading, lead, muted, small, figure or big."""
     made = QLabel(text)
     if role:
         made.setProperty("role", role)

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
 from app.texts import tr
 from app.theme import COLOURS, icon_pixmap
-from app.widgets.plain import label, set_state
+from app.widgets.plain import ElidedLabel, label, set_state
 from workflows.look_labels import LookResult
 
 _WORDS = {"good": "Good gaze", "warn": "Weak gaze", "stop": "Does not count"}
@@ -26,10 +26,10 @@ class QualityChip(QWidget):
         self._sign = QLabel()
         self._sign.setFixedSize(QSize(20, 20))
         self._word = label("", "heading")
-        self._figures = label("", "muted")
-        for widget in (self._sign, self._word, self._figures):
-            line.addWidget(widget)
-        line.addStretch(1)
+        self._figures = ElidedLabel("muted")
+        line.addWidget(self._sign)
+        line.addWidget(self._word)
+        line.addWidget(self._figures, 1)
 
     def show_result(self, result: LookResult) -> None:
         """Show what came of a look."""
@@ -38,7 +38,7 @@ class QualityChip(QWidget):
         self._word.setText(tr(_WORDS[result.verdict]))
         set_state(self._word, _STATES[result.verdict])
         quality = result.record.quality
-        self._figures.setText(
+        self._figures.say(
             tr("loss {loss:.0%} · longest gap {gap:.1f} s · {n} fixations · {coverage:.0%} of the image").format(
                 loss=quality.loss,
                 gap=quality.longest_gap_s,

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
 
 from app.actions import ActionRegistry
 from app.texts import tr
 from app.widgets.plain import ElidedLabel, button
 
 BAR_HEIGHT = 56
+WORDS_FROM_PX = 1300
 
 
 class ResultBar(QFrame):
@@ -22,6 +24,7 @@ class ResultBar(QFrame):
         self.setFixedHeight(BAR_HEIGHT)
         self.remark = ElidedLabel("muted")
         self._buttons = QWidget()
+        self._texts: list[tuple[QPushButton, str]] = []
         line = QHBoxLayout(self._buttons)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(6)
@@ -37,6 +40,7 @@ class ResultBar(QFrame):
             made.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             actions.decorate(made, action_id)
             line.addWidget(made)
+            self._texts.append((made, text))
         self._accept = button("", slots["annotate.go_on"], role="primary", icon_name="check")
         self._accept.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         actions.decorate(self._accept, "annotate.go_on")
@@ -47,6 +51,12 @@ class ResultBar(QFrame):
         bar.setSpacing(16)
         bar.addWidget(self.remark, 1)
         bar.addWidget(self._buttons)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        is_narrow = event.size().width() < WORDS_FROM_PX
+        for made, text in self._texts:  # their signs and tooltips stay; the remark needs the room
+            made.setText("" if is_narrow else text)
+        super().resizeEvent(event)
 
     def offer(self, *, counts: bool) -> None:
         """Accepting, or looking again where the look does not count."""

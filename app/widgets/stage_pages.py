@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from app.theme import COLOURS
 from app.widgets.plain import card, label
 
+WIDTH_PX, MARGIN_PX, SPACING_PX = 700, 36, 16
 # As shares of width and height.
 _CORNERS = ((0.05, 0.1), (0.95, 0.1), (0.05, 0.9), (0.95, 0.9))
 
@@ -18,10 +19,11 @@ class CardPage(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        frame, column = card(margin=36, spacing=16)
-        frame.setFixedWidth(640)
+        frame, column = card(margin=MARGIN_PX, spacing=SPACING_PX)
+        frame.setFixedWidth(WIDTH_PX)
+        self._frame = frame
         self._heading = label("", "title", wraps=True)
-        self._words = label("", "", wraps=True)
+        self._words = label("", "lead", wraps=True)
         self._words.setTextFormat(Qt.TextFormat.PlainText)
         self._keys = label("", "muted", wraps=True)
         for made in (self._heading, self._words, self._keys):
@@ -36,6 +38,15 @@ class CardPage(QWidget):
         self._heading.setText(heading)
         self._words.setText(words)
         self._keys.setText(keys)
+        # A card that was laid out for one line does not grow by itself when it gets three.
+        height_px = 2 * MARGIN_PX + 2  # and the card's line
+        for made in (self._heading, self._words, self._keys):
+            made.setVisible(bool(made.text()))
+            if made.text():
+                made.setMinimumHeight(0)  # a label's height for a width is never less than its own minimum
+                made.setFixedHeight(made.heightForWidth(WIDTH_PX - 2 * MARGIN_PX - 2))
+                height_px += made.height() + SPACING_PX
+        self._frame.setFixedHeight(height_px - SPACING_PX)
 
     @property
     def text(self) -> str:

@@ -10,13 +10,16 @@ import pytest
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QFrame, QLabel, QLineEdit, QWidget
 
+from app import stage_cards as c
 from app.action_table import ACTIONS
 from app.screen import screens
 from app.texts import JsonTranslator
+from app.widgets.folding_box import FoldingBox
+from app.widgets.stage_pages import CardPage
 from app.widgets.trial_list import TrialList
-from domain.study import Role
+from domain.study import Protocol, Role
 from domain.trial import TrialRecord
 from workflows.sample_study import open_sample_study
 
@@ -103,8 +106,8 @@ class MarkingTranslator(JsonTranslator):
 
 
 DATA = re.compile(
-    r"Press shortcut|κ|IoU|anna|simulated|synthetic|ct_slice|polyp|Dice|viridis|magma|inferno|cividis|/"
-    r"|^[\W\d_]*$|screen|:\d"
+    r"Press shortcut|Scroll (Left|Right)|κ|IoU|anna|simulated|synthetic|ct_slice|polyp|Dice|viridis|magma|inferno"
+    r"|cividis|/|^[\W\d_]*$|screen|:\d"
 )
 
 
@@ -167,3 +170,38 @@ def test_that_long_image_names_are_shortened_in_the_list_of_trials_and_whole_in_
     assert name not in shown.item(0).toolTip()
     shown.close()
     shown.deleteLater()
+
+
+@pytest.mark.window
+def test_that_a_card_of_the_stage_shows_all_its_words_whatever_stood_on_it_before(qapp):
+    cards = [c.opening(), c.instruction(Protocol(), "polyp", ""), c.paused(), c.rest(30), c.tracker_gone(), c.paused()]
+    page = CardPage()
+    page.resize(1300, 700)
+    page.show()
+    heights = []
+    for card in cards:
+        page.say(card.heading, card.words, card.keys)
+        QTest.qWait(20)
+        for shown in page.findChildren(QLabel):
+            if shown.isVisible():
+                assert shown.height() >= shown.heightForWidth(shown.width())
+        heights.append(page.findChild(QFrame).height())
+    assert heights[2] == heights[5] < heights[1]
+    page.close()
+    page.deleteLater()
+
+
+@pytest.mark.window
+def test_that_a_narrow_box_folds_and_a_wide_one_does_not(qapp):
+    box = FoldingBox(600)
+    for _ in range(2):
+        box.add(QLabel("x" * 40))
+    box.resize(700, 100)
+    box.show()
+    QTest.qWait(20)
+    assert not box.is_folded
+    box.resize(500, 100)
+    QTest.qWait(20)
+    assert box.is_folded
+    box.close()
+    box.deleteLater()
