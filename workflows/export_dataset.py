@@ -100,7 +100,7 @@ def export(
         place.parent.mkdir(parents=True, exist_ok=True)
         beside.mkdir()
         _write_all(items, beside, n_workers=n_workers, on_progress=on_progress, cancel=stop)
-        n_bytes = _write_manifest(beside, source, format_name, paths, findings)
+        n_bytes = _write_manifest(beside, source, format_name, paths, findings, on_progress=on_progress, cancel=stop)
         stop.raise_if_cancelled()
         if place.exists():
             place.rmdir()
@@ -164,11 +164,21 @@ def _write_all(
 
 
 def _write_manifest(
-    folder: Path, source: ExportSource, format_name: str, paths: list[str], findings: list[Finding]
+    folder: Path,
+    source: ExportSource,
+    format_name: str,
+    paths: list[str],
+    findings: list[Finding],
+    *,
+    on_progress: OnProgress,
+    cancel: CancelToken,
 ) -> int:
-    files = [
-        {"path": path, "sha256": sha256_of(folder / path), "bytes": (folder / path).stat().st_size} for path in paths
-    ]
+    files = []
+    for number, path in enumerate(paths):
+        cancel.raise_if_cancelled()
+        on_progress(Progress(number, len(paths), "Reading back what was written"))
+        written = folder / path
+        files.append({"path": path, "sha256": sha256_of(written), "bytes": written.stat().st_size})
     splits: dict[str, int] = {}
     for image in source.images:
         splits[image.split] = splits.get(image.split, 0) + 1
