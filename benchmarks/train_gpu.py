@@ -13,6 +13,7 @@ import argparse
 import json
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -39,9 +40,11 @@ from training.propagation import propagate_logits
 from training.schedule import learning_rate, steps_per_epoch
 from training.scores import bootstrap_interval, dice
 
-DEVICE = torch.device("cuda")
+# --rehearse goes through everything on the CPU in small, so that no GPU time is lost on a slip; its figures mean nothing.
+IS_REHEARSAL = "--rehearse" in sys.argv
+DEVICE = torch.device("cpu" if IS_REHEARSAL else "cuda")
 FP32, BF16 = Place(DEVICE, None), Place(DEVICE, torch.bfloat16)
-BATCH, SIZE = 8, 224
+BATCH, SIZE = (2, 32) if IS_REHEARSAL else (8, 224)
 
 
 def main() -> int:
@@ -53,12 +56,14 @@ def main() -> int:
     parser.add_argument("--only", default="published,reference,best", help="which trainings to run")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
+    parser.add_argument("--rehearse", action="store_true", help="everything in small on the CPU, to see that it runs")
     options = parser.parse_args()
-    if not torch.cuda.is_available():
+    if not torch.cuda.is_available() and not IS_REHEARSAL:
         print("No CUDA GPU: nothing was measured. What needs none is in the other benchmarks.train_* programs.")
         return 0
     published = load_published(options.reference) if options.reference.is_dir() else None
-    title = f"{torch.cuda.get_device_name()}, torch {torch.__version__}, Python {platform.python_version()}"
+    device = "REHEARSAL on the CPU, figures mean nothing" if IS_REHEARSAL else torch.cuda.get_device_name()
+    title = f"{device}, torch {torch.__version__}, Python {platform.python_version()}"
     figures = [*kernel_figures(), *propagation_figures(published, 10 if options.quick else 50)]
     figures += step_figures(published, 20 if options.quick else 200)
     results: dict[str, Any] = {"machine": title}
@@ -74,6 +79,8 @@ def main() -> int:
 
 def kernel_figures() -> list[Figure]:
     """The Triton kernels against plain torch on the same device."""
+    if IS_REHEARSAL:
+        return [Figure("Triton", "needs a GPU", "", None)]
     try:
         from training.propagation_triton import propagate_with_triton
     except ImportError as error:
@@ -121,7 +128,7 @@ def propagation_figures(published: Published | None, rounds: int) -> list[Figure
         figures.append(
             Figure("propagation: times faster", f"{slow / best:.0f}", ">= 50 (our own goal)", slow / best >= 50)
         )
-    torch.cuda.empty_cache()
+    _free()
     return figures
 
 
@@ -129,11 +136,11 @@ def step_figures(published: Published | None, rounds: int) -> list[Figure]:
     """Whole steps, data included: batch 8, 224 px, 2 levels of the published network."""
     figures, fastest, lowest = [], float("inf"), float("inf")
     cache = _random_cache()
-    base = REFERENCE.with_changes(deterministic=False, steps=15000)
+    base = REFERENCE.with_changes(deterministic=False, steps=15000, **_small())
     variants: list[tuple[str, Place, bool]] = [
         ("ours fp32 eager", FP32, False),
         ("ours bf16 eager", BF16, False),
-        ("ours bf16 compiled", BF16, True),
+        *([] if IS_REHEARSAL else [("ours bf16 compiled", BF16, True)]),
     ]
     for name, place, is_compiled in variants:
         torch.backends.cudnn.benchmark = True
@@ -145,7 +152,7 @@ def step_figures(published: Published | None, rounds: int) -> list[Figure]:
         figures.append(Figure(f"step, {name}{state}", f"{took:.1f} ms, {peak:.1f} GB", "", None))
         fastest, lowest = min(fastest, took), min(lowest, peak)
         del engine
-        torch.cuda.empty_cache()
+        _free()
     figures.append(Figure("step, our fastest", f"{fastest:.1f} ms", "<= 20 ms (H200)", fastest <= 20))
     figures.append(Figure("peak memory, our lowest", f"{lowest:.1f} GB", "<= 6 GB", lowest <= 6))
     if published is not None:
@@ -153,7 +160,7 @@ def step_figures(published: Published | None, rounds: int) -> list[Figure]:
         slow, peak = _step_cost(step, max(5, rounds // 10))
         figures.append(Figure("step, published", f"{slow:.1f} ms, {peak:.1f} GB", "", None))
         figures.append(Figure("step: times faster", f"{slow / fastest:.1f}", ">= 5", slow / fastest >= 5))
-        torch.cuda.empty_cache()
+        _free()
     return figures
 
 
@@ -204,11 +211,16 @@ def train_figures(published: Published | None, options: argparse.Namespace) -> t
     """Trainings of equal steps (preset best: equal images seen), last checkpoint, own test part."""
     frames_ = read_frames()
     test = [(image, mask) for image, mask, _, part in frames_ if part == "test"]
-    reference = REFERENCE.with_changes(steps=options.steps, deterministic=False)
+    if IS_REHEARSAL:
+        frames_ = frames_[:24]
+        test = test[:3]
+    reference = REFERENCE.with_changes(steps=options.steps, deterministic=False, **_small())
     # Equal steps; the second round is a part of them.
     best = BEST.with_changes(
         steps=round(options.steps * 0.75), self_training_steps=round(options.steps * 0.25), deterministic=False
     )
+    if IS_REHEARSAL:
+        best = best.with_changes(batch=BATCH, size_px=SIZE, compile=False)
     results: dict[str, Any] = {"steps": options.steps, "n_test": len(test), "gaze": "simulated"}
     per_image: dict[str, list[list[float]]] = {}
     for name in options.only.split(","):
@@ -224,7 +236,7 @@ def train_figures(published: Published | None, options: argparse.Namespace) -> t
             per_image.setdefault(name, []).append(scores)
             results.setdefault(name, []).append({"seed": seed, "dice": scores, "curve": curve})
             print(f"{name} seed {seed}: Dice {np.mean(scores):.4f} after {curve[-1][0]:.0f} s", flush=True)
-            torch.cuda.empty_cache()
+            _free()
     return _dice_figures(per_image, results), results
 
 
@@ -232,7 +244,7 @@ def _train_published(training: PublishedTraining, test: list[Any]) -> tuple[list
     began = time.perf_counter()
     while training.done < training.config.steps:
         training.step()
-    torch.cuda.synchronize()
+    _synchronise()
     took = time.perf_counter() - began
     scores = training.test_dice(test)
     return scores, [(took, float(np.mean(scores)))]
@@ -258,7 +270,7 @@ def _train_ours(
         engine.train_step()
         is_look = engine.step % every == 0 or engine.step == config.total_steps
         if is_look:
-            torch.cuda.synchronize()
+            _synchronise()
         took += time.perf_counter() - began
         if is_look:
             predictor = Predictor(engine.final_net, config, BF16)
@@ -301,6 +313,8 @@ def _kernels() -> list[tuple[str, Callable[..., Tensor], torch.dtype]]:
         ("torch fp32", propagate_logits, torch.float32),
         ("torch bf16", propagate_logits, torch.bfloat16),
     ]
+    if IS_REHEARSAL:
+        return kernels
     try:
         from training.propagation_triton import propagate_with_triton
     except ImportError:
@@ -336,6 +350,8 @@ def _random_cache() -> DataCache:
 
 def _step_cost(step: Callable[[], Any], rounds: int) -> tuple[float, float]:
     """Median milliseconds and peak gigabytes, after a quarter of the rounds to warm up."""
+    if IS_REHEARSAL:
+        return _milliseconds(step, 1), 0.0
     torch.cuda.reset_peak_memory_stats()
     for _ in range(max(3, rounds // 4)):
         step()
@@ -343,6 +359,10 @@ def _step_cost(step: Callable[[], Any], rounds: int) -> tuple[float, float]:
 
 
 def _milliseconds(work: Callable[[], Any], rounds: int) -> float:
+    if IS_REHEARSAL:
+        began = time.perf_counter()
+        work()
+        return 1e3 * (time.perf_counter() - began)
     for _ in range(3):
         work()
     took = []
@@ -354,6 +374,21 @@ def _milliseconds(work: Callable[[], Any], rounds: int) -> float:
         end.synchronize()
         took.append(start.elapsed_time(end))
     return statistics.median(took)
+
+
+def _small() -> dict[str, Any]:
+    """Changes of a rehearsal; the published network keeps its width, so only the images get small."""
+    return {"batch": BATCH, "size_px": SIZE} if IS_REHEARSAL else {}
+
+
+def _free() -> None:
+    if DEVICE.type == "cuda":
+        torch.cuda.empty_cache()
+
+
+def _synchronise() -> None:
+    if DEVICE.type == "cuda":
+        torch.cuda.synchronize()
 
 
 if __name__ == "__main__":

@@ -35,17 +35,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reference", type=Path, required=True)
     parser.add_argument("--quick", action="store_true", help="smaller images, fewer steps")
+    parser.add_argument("--only-curve", action="store_true", help="the curve of losses alone")
     options = parser.parse_args()
     torch.set_num_threads(2)
     published = load_published(options.reference)
     size, batch, steps = (32, 1, 10) if options.quick else (64, 2, 50)
     figures: list[Figure] = []
     rows = _Rows(figures)
-    for levels, channels in ((2, 3), (3, 1)):
+    for levels, channels in () if options.only_curve else ((2, 3), (3, 1)):
         for dtype, limit in ((torch.float64, 1e-10), (torch.float32, 1e-5)):
             rows.add(*_one_batch(published, levels, channels, dtype, limit, size, batch))
-    rows.add(_pure(published))
-    rows.add(_checkpoint(published))
+    if not options.only_curve:
+        rows.add(_pure(published), _checkpoint(published))
     rows.add(_curve(published, size=32, batch=1, steps=steps, tell=rows.tell))
     return show("Parity with the published modules (largest difference relative to the largest value)", figures)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 
 import torch
@@ -84,6 +85,18 @@ def memory_in_use(device: torch.device) -> int:
         return int(psutil.Process().memory_info().rss)
     except (ImportError, OSError):
         return 0
+
+
+def peak_memory() -> int:
+    """Bytes of main memory that this process held at most; what it holds now where the system does not tell."""
+    try:
+        import resource
+    except ImportError:
+        import psutil
+
+        return int(getattr(psutil.Process().memory_info(), "peak_wset", 0)) or memory_in_use(torch.device("cpu"))
+    # Kilobytes, except on macOS.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _freest_gpu() -> int:

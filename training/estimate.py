@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from training.config import TrainConfig
-from training.device import Place, memory_in_use, pick_place
+from training.device import Place, memory_in_use, peak_memory, pick_place
 from training.losses import multi_level_loss
 from training.multi_level import MultiLevelNet
 from training.prediction_of_cost import Estimate
@@ -25,6 +25,9 @@ from training.prediction_of_cost import Estimate
 # convolution (seen on 2 CPU cores with preset reference: benchmarks/train_step.py).
 _STEP_FLOPS = 3e10
 _OVERHEAD = 1.2
+# Gradients of the largest maps and the scratch memory of convolutions, over the saved activations: 1.14 and 1.29 for
+# preset reference (224 px batch 1, 128 px batch 2), 1.54 for tiny at 224 px, from the peak of the process on 2 cores.
+_SCRATCH = 1.5
 _CACHE_S_PER_IMAGE = 0.03
 _START_S = 8.0
 
@@ -39,14 +42,20 @@ def estimate(config: TrainConfig, n_images: int) -> Estimate:
     # On the CPU the program and torch count as well: so they do in what a run says while it goes on.
     program = memory_in_use(place.device) if place.device.type == "cpu" else 0
     flops, saved, weights = _one_image(config)
+    width = 2 if place.autocast is not None else 4
+    activations = int(saved * width / 4 * config.batch)
     if place.device.type != "cpu" or flops * config.batch < _STEP_FLOPS:
         step = _step_seconds(place, config)
+        # What was really taken holds the scratch memory of the convolutions as well, which no count on paper knows.
+        measured = peak_memory() if place.device.type == "cpu" else 0
+        used = max(measured, program + activations + 2 * 4 * weights)
     else:
         step = flops * config.batch / _flops_per_second(place, config) * _OVERHEAD
-    width = 2 if place.autocast is not None else 4
-    copies = 4 + (1 if config.ema_decay else 0)  # weights, gradients, one or two moments, the averaged net
+        used = program + int(activations * _SCRATCH) + 2 * 4 * weights
+    # Beside weights and gradients: one or two moments, and the averaged network.
+    copies = (1 if config.optimiser == "sgd" else 2) + (1 if config.ema_decay else 0)
     cache = n_images * config.size_px**2 * (config.in_channels + 2 * config.n_levels)
-    memory = int(weights * 4 * copies + saved * width / 4 * config.batch + cache) + program
+    memory = used + weights * 4 * copies + cache
     return Estimate(
         device=place.name,
         precision=place.precision,
@@ -69,7 +78,7 @@ def _step_seconds(place: Place, config: TrainConfig) -> float:
             outputs = net(image, config.consistency == "propagated")
         loss = multi_level_loss(outputs, targets, None, config=config, consistency_weight=config.consistency_weight)
         torch.autograd.backward([loss.total.sum()])
-        float(loss.total[0])
+        loss.total[0].item()
         if place.device.type == "cuda":
             torch.cuda.synchronize(place.device)
         took.append(time.perf_counter() - began)
@@ -78,12 +87,13 @@ def _step_seconds(place: Place, config: TrainConfig) -> float:
 
 def _one_image(config: TrainConfig) -> tuple[float, int, int]:
     """Floating-point operations of forward and backward, bytes of saved activations in fp32, number of weights."""
-    saved = 0
+    saved: dict[int, int] = {}
 
     def keep(tensor: Tensor) -> Tensor:
-        nonlocal saved
         if not isinstance(tensor, torch.nn.Parameter):
-            saved += tensor.numel() * tensor.element_size()
+            # One map is saved by the layer that made it and by the one that reads it, but lies in memory once.
+            storage = tensor.untyped_storage()
+            saved[storage._cdata] = storage.nbytes()
         return tensor
 
     with torch.device("meta"):
@@ -91,8 +101,12 @@ def _one_image(config: TrainConfig) -> tuple[float, int, int]:
         image = torch.empty(1, config.in_channels, config.size_px, config.size_px)
         counter: Any = FlopCounterMode(display=False)  # untyped in torch
         with counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            net(image)
-    return 3.0 * counter.get_total_flops(), saved, sum(p.numel() for p in net.parameters())
+            outputs = net(image)
+    n_weights = sum(p.numel() for p in net.parameters())
+    del outputs
+    # The propagation keeps 25 weights and a bit for each, per pixel and level.
+    propagation = config.n_levels * config.size_px**2 * 25 * 5 if config.consistency == "propagated" else 0
+    return 3.0 * counter.get_total_flops(), sum(saved.values()) + propagation, n_weights
 
 
 def _flops_per_second(place: Place, config: TrainConfig) -> float:
