@@ -40,7 +40,7 @@ from training.propagation import propagate_logits
 from training.schedule import learning_rate, steps_per_epoch
 from training.scores import bootstrap_interval, dice
 
-# --rehearse goes through everything on the CPU in small, so that no GPU time is lost on a slip; its figures mean nothing.
+# --rehearse goes through everything on the CPU in small: no GPU time is lost on a slip. Its figures mean nothing.
 IS_REHEARSAL = "--rehearse" in sys.argv
 DEVICE = torch.device("cpu" if IS_REHEARSAL else "cuda")
 FP32, BF16 = Place(DEVICE, None), Place(DEVICE, torch.bfloat16)

@@ -7,6 +7,7 @@ where it is clearly better, since the study's own was somebody's choice.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -51,12 +52,13 @@ def chosen_labels(
     study: Study,
     *,
     target: str = "",
+    sources: Sequence[str] = (),
     seed: int = 1,
     workers: int | None = None,
     on_progress: OnProgress = no_progress,
     cancel: CancelToken | None = None,
 ) -> LabelChoice:
-    """Compare all label sources at the study's own sigma, and take the best where it is clearly better.
+    """Compare label sources (all by default) at the study's own sigma, and take the best where it is clearly better.
 
     Clearly: the lower end of the 95 % interval of its cross-validated Dice lies above the Dice of the study's own
     labels at their best level.
@@ -71,6 +73,7 @@ def chosen_labels(
         found = compare_label_sources(
             study,
             target=name,
+            sources=sources,
             sigmas=[own.sigma],
             n_images=N_IMAGES,
             among=train,

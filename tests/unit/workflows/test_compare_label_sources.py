@@ -9,10 +9,14 @@ from domain.study import StudyImage, StudySettings
 from domain.trial import TrialRecord
 from processing.heatmap import fixation_heatmap
 from processing.overlap import dice
+from processing.refiner import refiners
 from storage.mask_file import write_mask
 from storage.study import Study
 from workflows.command_line import build, run
 from workflows.compare_label_sources import THRESHOLDS, compare_label_sources, levels_around
+from workflows.freeze_study import freeze_study, parts_of
+from workflows.label_choice import chosen_labels, keep_choice, label_choice_of
+from workflows.make_labels import maps_of_trial
 
 OWN = LabelParameters(source="none", sigma=90.0, thresholds=(0.9, 0.8))
 
@@ -87,3 +91,33 @@ def test_that_the_command_prints_the_table_and_adopts_on_request(tmp_path, capsy
         labels = study.settings.labels
         assert f"sigma {labels.sigma:g}, thresholds {labels.thresholds[0]:g} and" in printed
         assert labels.thresholds != (0.9, 0.8)
+
+
+def test_that_one_click_takes_a_clearly_better_source_by_training_masks_and_leaves_the_study_as_it_is(tmp_path):
+    with new_study(tmp_path) as study:
+        parts = parts_of(study, "target")
+        choice = chosen_labels(study, sources=["none", "crf"], workers=1)
+        assert choice.n_images == sum(part == "train" for part in parts.values()) == 7
+        assert choice.is_other
+        assert choice.labels.source == "crf"
+        assert choice.chosen_dice > choice.own_dice
+        snapshot = freeze_study(study, tmp_path / "run" / "snapshot", labels=choice.labels)
+        assert snapshot.labels == choice.labels
+        assert study.settings.labels == OWN
+        assert study.maps("t0") is None
+        item = next(item for item in snapshot.items if item.item_id == "i0")
+        wanted = maps_of_trial(
+            study, study.trials(trial_id="t0")[0], choice.labels, refiners.get(choice.labels.source)()
+        )
+        assert np.abs(snapshot.fused_map(item) - wanted.refined).max() < 1e-4
+        keep_choice(tmp_path / "run", choice)
+        assert label_choice_of(tmp_path / "run") == choice
+
+
+def test_that_one_click_keeps_the_own_labels_where_too_few_masks_could_choose(tmp_path):
+    with new_study(tmp_path, n_images=4) as study:
+        choice = chosen_labels(study, workers=1)
+    assert choice.labels == OWN
+    assert not choice.is_other
+    assert "at least 5 are needed" in choice.why_not
+    assert label_choice_of(tmp_path) is None

@@ -13,11 +13,14 @@ from domain.study import Outcome, StudyImage, StudySettings, Target
 from domain.trial import TrialRecord
 from storage.mask_file import write_mask
 from storage.study import Study
+from training.config import preset
 from training.messages import RunState
+from training.run_folder import RunFolder
 from workflows.evaluate_model import evaluate_on_test
 from workflows.freeze_study import freeze_study
 from workflows.model_shelf import activate, active_model, roll_back
 from workflows.predict_masks import MODEL_AUTHOR, predict_folder, predict_study, worklist
+from workflows.run_comparison import Difference, differences, worst_images
 from workflows.train_model import runs_of, train_study
 
 SMALL = {
@@ -89,7 +92,13 @@ def test_that_a_study_trains_predicts_and_lets_a_model_be_chosen_and_taken_back(
         assert [one.uncertainty for one in found] == sorted((one.uncertainty for one in found), reverse=True)
         assert study.mask("i1", MODEL_AUTHOR, "polyp") is not None
         assert [one.image_id for one in worklist(study)] == [one.image_id for one in found]
+        with pytest.raises(UserFacingError, match="No model is in use"):
+            predict_study(study, device="cpu")
         first = activate(study, model)
+        assert len(predict_study(study, device="cpu")) == 12, "the model in use predicts where none is named"
+        worst = worst_images(model.parent)
+        assert len(worst) == 1, "one validation image has a mask"
+        assert worst[0].picture.is_file()
         assert active_model(study) == first
         assert roll_back(study) is None
         look = evaluate_on_test(model.parent)
@@ -100,6 +109,21 @@ def test_that_a_study_trains_predicts_and_lets_a_model_be_chosen_and_taken_back(
         predict_folder(study.folder / "images", tmp_path / "out", model, device="cpu")
     assert len(list((tmp_path / "out" / "masks").glob("*.png"))) == 12
     assert (tmp_path / "out" / "predictions.csv").read_text("utf-8").count("\n") == 13
+
+
+def test_that_runs_are_compared_by_the_settings_in_which_they_differ(tmp_path: Path) -> None:
+    with _study(tmp_path / "study") as study:
+        snapshot = freeze_study(study, tmp_path / "snapshot")
+    for name, rate in (("a", 0.01), ("b", 0.02)):
+        config = preset("tiny", learning_rate=rate, device="cpu" if name == "a" else "auto")
+        RunFolder(tmp_path / name).create(config, snapshot.folder, snapshot.digest)
+    assert worst_images(tmp_path / "a") == []
+    assert differences([tmp_path / "a", tmp_path / "b"]) == [Difference("learning_rate", ("0.01", "0.02"))]
+    RunFolder(tmp_path / "c").create(preset("reference"), snapshot.folder, "another")
+    found = {one.name: one.values for one in differences([tmp_path / "a", tmp_path / "c"])}
+    assert found["antialias"] == ("on", "off")
+    assert found["features"][1] == "64, 128, 256, 512, 1024, 128"
+    assert "data" in found
 
 
 def test_that_an_unknown_setting_or_preset_is_refused_before_anything_is_written(tmp_path: Path) -> None:
