@@ -123,7 +123,8 @@ class Connection:
                     "tries": tries,
                     "seconds": round((time.perf_counter_ns() - began) / 1e9, 3),
                     "segment": segment,
-                    "is_calibration_same": before[0] == now[0],
+                    # None: nobody can know.
+                    "is_calibration_same": before[0] == now[0] if self._tracker.tells_calibration else None,
                     "is_display_area_same": before[1] == now[1],
                 },
             )

@@ -118,6 +118,9 @@ class Tracker(ABC):
     system_offset_ns = 0
     """Host clock minus the clock of `system_us`, nanoseconds; known once the tracker is open."""
 
+    tells_calibration = True
+    """Whether `calibration_data` gives the calibration in force at any time, so that two can be compared."""
+
     def __init__(self, settings: TrackerSettings, clock: Clock) -> None:
         self.settings = settings
         self.clock = clock

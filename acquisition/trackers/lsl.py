@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import threading
@@ -38,6 +39,15 @@ def load_pylsl() -> ModuleType:
         ) from error
 
 
+def lost_error() -> type[Exception]:
+    """What pylsl raises when a stream is gone; not every version shows it at its top."""
+    for name in ("pylsl.util", "pylsl"):
+        with contextlib.suppress(ImportError, AttributeError):
+            found: type[Exception] = importlib.import_module(name).LostError
+            return found
+    return RuntimeError  # which it is a kind of
+
+
 def lsl_offset_ns(pylsl: ModuleType) -> int:
     """Host clock minus the layer's local clock, from the quickest of several bracketed readings."""
     best = (1 << 62, 0)
@@ -61,6 +71,7 @@ class LslTracker(Tracker):
     def __init__(self, settings: TrackerSettings, clock: Clock) -> None:
         super().__init__(settings, clock)
         self._pylsl = load_pylsl()
+        self._lost = lost_error()
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._inlet: Any = None  # Any: an object of pylsl
@@ -99,7 +110,7 @@ class LslTracker(Tracker):
         try:
             self._stream = self._inlet.info(RESOLVE_S * 2)
             self._inlet.open_stream(RESOLVE_S * 2)
-        except (TimeoutError, self._pylsl.LostError) as error:
+        except (TimeoutError, self._lost) as error:
             raise TrackerError(f"The gaze stream {matching[0].name()} does not answer.") from error
         self._labels = _labels(self._stream)
         self._offset_ns = lsl_offset_ns(self._pylsl)
@@ -137,7 +148,7 @@ class LslTracker(Tracker):
                 values, stamps = self._inlet.pull_chunk(timeout=0.0, max_samples=4096)
                 if stamps:
                     self._take(values, stamps, sink)
-            except self._pylsl.LostError:
+            except self._lost:
                 sink.notify(CONNECTION_LOST, {"error": "the stream ended"})
                 return
             except TimeoutError:

@@ -80,6 +80,7 @@ class TittaTracker(Tracker):
     label = "Tobii Pro (TittaPy)"
     needs = "TittaPy_v2"
     install_hint = "pip install TittaPy"
+    tells_calibration = False  # only inside calibration mode, and entering that clears it
 
     def __init__(self, settings: TrackerSettings, clock: Clock) -> None:
         super().__init__(settings, clock)

@@ -1,20 +1,27 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from acquisition.connection import Connection
+from acquisition.gaps import find_gaps
 from acquisition.host import TrackerHost
+from acquisition.recorder import Recorder
+from acquisition.ring import Ring
 from acquisition.tracker import CAN_CALIBRATE, CONNECTION_LOST, HAS_OPENNESS, HAS_TIME_PROBES, trackers
 from domain.errors import MissingPackageError, TrackerError
-from domain.session import TrackerInfo
-from tests.contracts.tracker_stands import ListSink, Stand, open_tracker, stand_for
+from domain.gaze import GazeSamples
+from domain.session import GapCause, Notification, TrackerInfo
+from storage.journal import read_journal
+from tests.contracts.tracker_stands import PATIENCE_S, ListSink, Stand, open_tracker, stand_for
 
 pytestmark = pytest.mark.parametrize("name", trackers.names())
 
@@ -23,6 +30,39 @@ pytestmark = pytest.mark.parametrize("name", trackers.names())
 def stand(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stand]:
     with stand_for(name, tmp_path, monkeypatch) as made:
         yield made
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def recording(stand: Stand, folder: Path, events: list[str]) -> Iterator[tuple[Recorder, Path]]:
+    """What the host puts together, in this process, where the fakes are."""
+    ring = Ring(folder / "ring", create=True)
+    tracker = open_tracker(stand)
+    watched: list[Connection] = []
+
+    def on_event(kind: str, _payload: Any) -> None:
+        events.append(kind)
+        for connection in watched:
+            connection.on_notification(kind)
+
+    recorder = Recorder(ring, on_event, system_offset_ns=tracker.system_offset_ns)
+    watched.append(Connection(tracker, recorder))
+    recorder.start(folder / "a.journal", {})
+    watched[0].start()
+    try:
+        yield recorder, folder / "a.journal"
+    finally:
+        watched[0].close()
+        tracker.close()
+        recorder.stop()
+        recorder.close()
+        ring.close(remove=True)
 
 
 def test_that_a_tracker_describes_itself(name: str, stand: Stand) -> None:
@@ -117,6 +157,41 @@ def test_that_a_lost_connection_is_told_and_mended(name: str, stand: Stand) -> N
     tracker.start(again)
     again.wait_for_samples(5)
     tracker.close()
+
+
+def test_that_a_connection_lost_while_recording_is_a_gap_with_its_cause(
+    name: str, stand: Stand, tmp_path: Path
+) -> None:
+    if stand.unplug is None or stand.plug_in is None:
+        pytest.skip("this tracker has no connection that could be lost on request")
+    events: list[str] = []
+    with recording(stand, tmp_path, events) as (recorder, journal):
+        wait_until(lambda: recorder.n_taken > 20)
+        stand.unplug()
+        wait_until(lambda: CONNECTION_LOST in events)
+        time.sleep(0.3)
+        stand.plug_in()
+        wait_until(lambda: "reconnected" in events)
+        n = recorder.n_taken
+        wait_until(lambda: recorder.n_taken > n + 20)
+    found = read_journal(journal)
+    (told,) = [event.values for event in found.events if event.values.get("kind") == "reconnected"]
+    tells = trackers.get(name).tells_calibration
+    assert told["is_calibration_same"] is (True if tells else None)
+    assert told["is_display_area_same"]
+    assert sorted(set(found.samples["segment"].tolist())) == [0, told["segment"]]
+    assert np.all(np.diff(found.samples["seq"]) == 1)
+    assert np.all(np.diff(found.samples["time_ns"]) > 0)
+    notifications = [
+        Notification(int(event.values["time_ns"]), str(event.values["kind"]))
+        for event in found.events
+        if event.kind == "notification"
+    ]
+    rate_hz = 1e6 / float(np.median(np.diff(found.samples["device_us"])))
+    gaps = find_gaps(GazeSamples.from_records(found.samples), notifications, rate_hz=rate_hz)
+    cut = int(np.flatnonzero(np.diff(found.samples["segment"].astype(np.int64)))[0])
+    (gap,) = [gap for gap in gaps if gap.start_ns == int(found.samples["time_ns"][cut])]
+    assert gap.cause is GapCause.DISCONNECTED
 
 
 def test_that_calibration_works_or_is_refused_with_words(name: str, stand: Stand) -> None:

@@ -91,6 +91,7 @@ class Stand:
     runs_in_host: bool = True
     module: str = ""
     closers: list[Callable[[], None]] = field(default_factory=list)
+    tracker: Tracker | None = None
 
 
 @contextlib.contextmanager
@@ -114,7 +115,8 @@ def stand_for(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 
 def open_tracker(stand: Stand) -> Tracker:
-    return trackers.get(stand.settings.driver)(stand.settings, RealClock())
+    stand.tracker = trackers.get(stand.settings.driver)(stand.settings, RealClock())
+    return stand.tracker
 
 
 def _simulated(_folder: Path, _monkeypatch: pytest.MonkeyPatch) -> Stand:
@@ -123,7 +125,22 @@ def _simulated(_folder: Path, _monkeypatch: pytest.MonkeyPatch) -> Stand:
     def look(tracker: Tracker, at: tuple[float, float]) -> None:
         tracker.set_scene(Scene(DISPLAY, points_norm=(at,)))
 
-    return Stand(TrackerSettings("simulated", rate_hz=120.0, display=DISPLAY, options=quiet), look=look, tolerance=0.01)
+    def unplug() -> None:
+        tracker = stand.tracker
+        with tracker._lock:  # type: ignore[union-attr]  # only this stand knows which tracker it is
+            tracker._faults.append({"at_s": 0.0, "kind": "disconnect", "duration_s": 3600.0})  # type: ignore[union-attr]
+
+    def plug_in() -> None:
+        stand.tracker._away_until_ns = 0  # type: ignore[union-attr]
+
+    stand = Stand(
+        TrackerSettings("simulated", rate_hz=120.0, display=DISPLAY, options=quiet),
+        look=look,
+        unplug=unplug,
+        plug_in=plug_in,
+        tolerance=0.01,
+    )
+    return stand
 
 
 def _mouse(_folder: Path, _monkeypatch: pytest.MonkeyPatch) -> Stand:
@@ -199,7 +216,7 @@ def _lsl(_folder: Path, _monkeypatch: pytest.MonkeyPatch) -> Stand:
     channels = info.desc().append_child("channels")
     for label, _, _ in CHANNELS:
         channels.append_child("channel").append_child_value("label", label)
-    outlet = pylsl.StreamOutlet(info)
+    outlets = [pylsl.StreamOutlet(info)]
     at = [0.5, 0.5]
     stop = threading.Event()
 
@@ -214,7 +231,8 @@ def _lsl(_folder: Path, _monkeypatch: pytest.MonkeyPatch) -> Stand:
                     values[number] = at[0] if "_x_" in label else at[1]
                 elif label.endswith("_valid"):
                     values[number] = float(at[0] >= 0)
-            outlet.push_sample(values, stamp)
+            if outlets:
+                outlets[0].push_sample(values, stamp)
 
     thread = threading.Thread(target=send)
     thread.start()
@@ -227,6 +245,8 @@ def _lsl(_folder: Path, _monkeypatch: pytest.MonkeyPatch) -> Stand:
         TrackerSettings("lsl", address=source, display=DISPLAY),
         look=lambda _tracker, where: at.__setitem__(slice(None), list(where)),
         lose=lambda: at.__setitem__(0, -1.0),
+        unplug=outlets.clear,
+        plug_in=lambda: outlets.append(pylsl.StreamOutlet(info)),
         module="pylsl",
         closers=[close],
     )
