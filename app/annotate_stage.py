@@ -22,6 +22,7 @@ from app.stage_images import ImagesAhead
 from app.stage_labels import LabelsBeside
 from app.stage_list import StageList
 from app.stage_phase import Phase
+from app.stage_view_log import StageViewLog
 from app.stage_watch import StageWatch
 from app.texts import tr
 from app.widgets.viewer import PeekFilter, bind_view_actions
@@ -30,7 +31,6 @@ from domain.calibration import Point
 from domain.errors import TrackerError
 from domain.labels import LabelMaps
 from domain.study import Outcome
-from domain.view import ImageView
 from workflows.annotate_images import PAUSED, RESUMED, AnnotationSession
 from workflows.edit_history import Decision
 from workflows.look import Look
@@ -84,8 +84,7 @@ class AnnotateStage(StageFrame):
         self._start_timer = QTimer(self)
         self._start_timer.setSingleShot(True)
         self._start_timer.timeout.connect(self._show_image)
-        self.canvas.view_changed.connect(self._on_view_changed)
-        self.canvas.window_changed.connect(lambda _window: self._on_view_changed(self.canvas.view))
+        StageViewLog(self.canvas, session, lambda: self.is_recording, self.result_bar.remark.say)
         self.canvas.painted.connect(self._on_painted)
 
     @property
@@ -352,9 +351,6 @@ class AnnotateStage(StageFrame):
 
     def _on_labels(self, look: Look, result: LookResult) -> None:
         self.result = result
-        desk, study = self.services.desk, self.services.open_study
-        desk.store(lambda: store_look(study, result))
-        desk.start_over(look.image_id, look.target, np.asarray(result.maps.levels[0]))
         self._go_to(Phase.RESULT)
         self.show_result(result)
         if self._is_lost_in_look:
@@ -364,6 +360,10 @@ class AnnotateStage(StageFrame):
         seconds = time.perf_counter() - self._key_at_s
         self.seconds_to_mask.append(seconds)
         self.seconds_to_first_mask.append(self._first_mask_s or seconds)
+        # Kept in the same turn of the loop in which it is shown: no key comes in between.
+        desk, study = self.services.desk, self.services.open_study
+        desk.store(lambda: store_look(study, result))
+        desk.start_over(look.image_id, look.target, np.asarray(result.maps.levels[0]))
         self.mask_shown.emit(look.image_id)
         self.services.trial_saved.emit(look.image_id)
 
@@ -453,23 +453,6 @@ class AnnotateStage(StageFrame):
     def _on_tracker_back(self) -> None:
         if self.phase is Phase.LOST:
             self._show_card(Phase.CARD, stage_cards.tracker_back())
-
-    def _on_view_changed(self, _view: ImageView | None) -> None:
-        view = self.canvas.screen_view()
-        if self.is_recording and view is not None:
-            window = self.canvas.grey_window
-            payload = {"window": list(window) if window is not None else None, "inverted": self.canvas.is_inverted}
-            self.session.change_view(view, payload=payload)
-            self._tell_slice()
-
-    def _tell_slice(self) -> None:
-        home, view, pixels = self.canvas.home_slice, self.canvas.view, self.canvas.pixels
-        if home is None or view is None or pixels is None:
-            return
-        words = tr("Slice {n} of {total}: gaze counts on slice {home} only").format(
-            n=view.slice_index + 1, total=pixels.n_slices, home=home + 1
-        )
-        self.result_bar.remark.say("" if self.canvas.is_on_home_slice else words)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if self.phase is Phase.SKIP and event.text() in "1234" and event.text():

@@ -55,6 +55,7 @@ class Tour:
     screenshots: list[Path] = field(default_factory=list)
     trial_ids: list[str] = field(default_factory=list)
     seconds_to_mask: list[float] = field(default_factory=list)
+    seconds_to_first_mask: list[float] = field(default_factory=list)
     seconds_to_image: list[float] = field(default_factory=list)
 
 
@@ -193,6 +194,7 @@ class _Guide:
             self.picture(stage, f"mask_{number + 1}")
         self.tour.trial_ids.append(result.record.trial_id)
         self.tour.seconds_to_mask.append(stage.seconds_to_mask[-1])
+        self.tour.seconds_to_first_mask.append(stage.seconds_to_first_mask[-1])
         if result.verdict == "stop":  # Enter would look again for ever with a poor simulated eye
             self.press(stage, Qt.Key.Key_F)
         else:

@@ -3,7 +3,8 @@
     python -m benchmarks.app_speed [--quick]
 
 Runs in a window where a display is at hand (start it under `xvfb-run -s "-screen 0 1920x1080x24"` elsewhere), else
-off-screen. Everything recorded is SIMULATED gaze on synthetic images.
+off-screen. Everything recorded is SIMULATED gaze on synthetic endoscopy-like frames, as in the sample study. On white
+noise the lattice of the CRF has thirty times as many vertices: there the first levels come long before the refined.
 """
 
 from __future__ import annotations
@@ -108,9 +109,11 @@ def looks(folder: Path, *, n_images: int) -> list[Figure]:
     to_mask = np.array(tour.seconds_to_mask)
     to_image = np.array(tour.seconds_to_image[1:])
     mask95, image95 = float(np.percentile(to_mask, 95)), float(np.percentile(to_image, 95))
+    first95 = float(np.percentile(np.array(tour.seconds_to_first_mask), 95))
     return [
-        Figure("key to mask on screen, 1280 x 1024, p95", f"{mask95:.3f} s", "<= 0.5 s", mask95 <= 0.5),
-        Figure("key to mask on screen, median", f"{np.median(to_mask):.3f} s", "", None),
+        Figure("key to first levels on screen, 1280 x 1024, p95", f"{first95:.3f} s", "<= 0.5 s", first95 <= 0.5),
+        Figure("key to refined mask on screen, p95", f"{mask95:.3f} s", "<= 0.5 s", mask95 <= 0.5),
+        Figure("key to refined mask on screen, median", f"{np.median(to_mask):.3f} s", "", None),
         Figure(
             "accept to next image (start target's time left out), p95",
             f"{1e3 * image95:.0f} ms",
