@@ -13,7 +13,7 @@ from app.widgets.plain import label
 from workflows.run_comparison import WorstImage
 
 _PICTURE = QSize(224, 168)
-_CELL = QSize(248, 216)
+_CELL = QSize(248, 204)
 
 
 class WorstImages(QWidget):
@@ -31,7 +31,6 @@ class WorstImages(QWidget):
         self.list.setResizeMode(QListView.ResizeMode.Adjust)
         self.list.setIconSize(_PICTURE)
         self.list.setGridSize(_CELL)
-        self.list.setWordWrap(True)
         self.list.setFrameShape(QListWidget.Shape.NoFrame)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.itemClicked.connect(self._on_chosen)
@@ -47,7 +46,7 @@ class WorstImages(QWidget):
         """Those of one run; none says so."""
         self.list.clear()
         for one in images:
-            words = tr("{name}\nDice {dice:.3f}").format(name=_shortened(one.image_id), dice=one.dice)
+            words = tr("Dice {dice:.2f}  {name}").format(name=_shortened(one.image_id), dice=one.dice)
             item = QListWidgetItem(QIcon(QPixmap(str(one.picture))), words)
             item.setData(Qt.ItemDataRole.UserRole, one.image_id)
             item.setToolTip(one.image_id)
@@ -61,5 +60,5 @@ class WorstImages(QWidget):
         self.opened.emit(str(item.data(Qt.ItemDataRole.UserRole)))
 
 
-def _shortened(name: str, most: int = 28) -> str:
+def _shortened(name: str, most: int = 18) -> str:
     return name if len(name) <= most else f"{name[: most // 2 - 1]}…{name[-(most // 2) :]}"
