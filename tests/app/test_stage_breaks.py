@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from storage.mask_file import write_mask
 from storage.session_file import read_session
 from storage.study import Study
 from tests.app.stage_walk import ANNOTATOR, open_stage
+from workflows.look_labels import LabelMaker
 from workflows.sample_study import open_sample_study
 
 pytestmark = pytest.mark.window
@@ -186,3 +188,33 @@ def test_that_the_grey_window_changes_while_recording_are_logged_and_gaze_stays_
     windows = [m.payload["window"] for m in session.markers if "window" in m.payload]
     assert [80.0, 40.0] in [sorted(map(float, w), reverse=True) for w in windows if w]
     assert len(windows) >= 2
+
+
+def test_that_levels_of_the_heatmap_stand_in_for_a_mask_that_is_slow_and_only_the_refined_one_is_kept(
+    window, wait_until, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    study = open_sample_study(tmp_path / "study", n_frames=2)
+    stage = open_stage(window, study, wait_until, role=Role.ANNOTATOR)
+    QTest.keyClick(stage, ENTER)
+    wait_until(lambda: stage.is_recording, 30)
+    stage.session.recording.advance(5.0)
+    wait_until(lambda: stage.is_prepared, 90)
+    make = LabelMaker.make
+
+    def slow(*values: object, **named: object) -> object:
+        time.sleep(2.0)
+        return make(*values, **named)
+
+    monkeypatch.setattr(LabelMaker, "make", slow)
+    QTest.keyClick(stage, ENTER)
+    wait_until(lambda: stage.canvas.layer("level 1") is not None, 20)
+    assert stage.phase is Phase.WORKING
+    assert "Refining" in stage.result_bar.remark.text()
+    QTest.keyClick(stage, ENTER)  # nothing can be accepted yet
+    assert stage.phase is Phase.WORKING
+    wait_until(lambda: stage.phase is Phase.RESULT, 90)
+    assert stage.seconds_to_first_mask[-1] < stage.seconds_to_mask[-1]
+    result = stage.result
+    assert np.array_equal(window.services.desk.mask((stage.image_id, "polyp")), result.maps.levels[0])
+    assert not np.array_equal(result.maps.refined, result.maps.heatmap)
+    leave(stage, window, wait_until)
