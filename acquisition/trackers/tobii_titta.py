@@ -9,23 +9,21 @@ import contextlib
 import importlib
 import logging
 import threading
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from acquisition.titta_calibration import TittaCalibration
+from acquisition.titta_columns import gaze_rows, rows_of
+from acquisition.tobii_words import (
+    asking,
+    capabilities,
+    clock_offset_ns,
+    no_tracker_found,
+    require_rate,
+)
 from acquisition.tracker import (
-    CAN_CALIBRATE,
-    CAN_CALIBRATE_ONE_EYE,
-    CAN_SET_DISPLAY_AREA,
     EXTERNAL_SIGNAL,
-    HAS_EXTERNAL_SIGNAL,
-    HAS_OPENNESS,
-    HAS_POSITION_GUIDE,
-    HAS_TIME_PROBES,
     STREAM_ERROR,
     Clock,
     SampleSink,
@@ -33,26 +31,13 @@ from acquisition.tracker import (
     TrackerSettings,
     trackers,
 )
-from acquisition.trackers.tobii import clock_offset_ns
 from domain.errors import MissingPackageError, TrackerError
-from domain.gaze import LEFT, RIGHT, SAMPLE_RECORD
 from domain.session import TrackerInfo
 
 log = logging.getLogger(__name__)
 
 PULL_S = 0.004
-CALIBRATION_PULL_S = 0.01
 _SLOW_STREAMS = ("time_sync", "notification", "external_signal")
-_CAPABILITIES = {
-    "can_do_screen_based_calibration": CAN_CALIBRATE,
-    "can_do_monocular_calibration": CAN_CALIBRATE_ONE_EYE,
-    "can_set_display_area": CAN_SET_DISPLAY_AREA,
-    "has_eye_openness_data": HAS_OPENNESS,
-    "has_external_signal": HAS_EXTERNAL_SIGNAL,
-}
-_STATUSES = {"success": "success", "success_left_eye": "success_left", "success_right_eye": "success_right"}
-_VALIDITIES = {"invalid_and_not_used": -1, "valid_but_not_used": 0, "valid_and_used": 1}
-DEADLINES_S = {"enter": 5.0, "collect_data": 12.0, "discard_data": 5.0, "compute": 15.0, "exit": 5.0}
 
 
 def load_titta() -> ModuleType:
@@ -90,7 +75,7 @@ class TittaTracker(Tracker):
         self._stopping = threading.Event()
         self._guide: dict[str, Any] = {}
         self._is_guiding = False
-        with self._asking("be opened"):
+        with asking("be opened"):
             self._address = settings.address or self._first_address()
             self._tracker = self._open()
             if settings.options.get("mode"):
@@ -108,7 +93,7 @@ class TittaTracker(Tracker):
     @property
     def info(self) -> TrackerInfo:
         """What the tracker says about itself now."""
-        with self._asking("be asked about itself"):
+        with asking("be asked about itself"):
             area = self._tracker.display_area
             corners = tuple(tuple(float(v) for v in area[name]) for name in ("top_left", "top_right", "bottom_left"))
             tracker = self._tracker
@@ -127,10 +112,7 @@ class TittaTracker(Tracker):
     def _first_address(self) -> str:
         found = sorted(self._titta.find_all_eye_trackers(), key=lambda one: str(one["serial_number"]))
         if not found:
-            raise TrackerError(
-                "No Tobii eye tracker was found.",
-                "Is it plugged in, and does Tobii's Eye Tracker Manager see it? Its runtime must be installed.",
-            )
+            raise no_tracker_found()
         return str(found[0]["address"])
 
     def _open(self) -> Any:  # Any: an object of TittaPy
@@ -146,11 +128,7 @@ class TittaTracker(Tracker):
 
     def _set_rate(self, rate_hz: float) -> None:
         known = [float(rate) for rate in self._tracker.supported_frequencies]
-        if rate_hz not in known:
-            raise TrackerError(
-                f"{self._tracker.model} cannot run at {rate_hz:g} Hz.",
-                f"It knows {', '.join(f'{rate:g}' for rate in known)} Hz.",
-            )
+        require_rate(rate_hz, known, self._tracker.model)
         self._tracker.frequency = rate_hz
 
     # Streaming --------------------------------------------------------------------------------------------------
@@ -158,7 +136,7 @@ class TittaTracker(Tracker):
     def start(self, sink: SampleSink) -> None:
         """Start all streams this tracker has and the thread that empties them."""
         self._sink = sink
-        with self._asking("start its streams"):
+        with asking("start its streams"):
             if self._tracker.has_stream("eye_openness"):
                 self._tracker.set_include_eye_openness_in_gaze(True)
             with contextlib.suppress(Exception):  # the log is the process's own and may run already
@@ -187,7 +165,7 @@ class TittaTracker(Tracker):
 
     def reconnect(self) -> None:
         """Open the same tracker by its address again."""
-        with self._asking("be opened again"):
+        with asking("be opened again"):
             self._tracker = self._open()
 
     def _run(self, sink: SampleSink) -> None:
@@ -215,11 +193,11 @@ class TittaTracker(Tracker):
         columns = ("system_request_time_stamp", "device_time_stamp", "system_response_time_stamp")
         for request, device, response in zip(*(probes[name] for name in columns), strict=True):
             sink.time_probe(int(request), int(device), int(response))
-        for row in _rows(self._tracker.consume_N("notification")):
+        for row in rows_of(self._tracker.consume_N("notification")):
             kind = str(row.pop("notification_type")).rsplit(".", 1)[-1]
             sink.notify(kind, {key: value for key, value in row.items() if value is not None})
         if self._tracker.is_recording("external_signal"):
-            for row in _rows(self._tracker.consume_N("external_signal")):
+            for row in rows_of(self._tracker.consume_N("external_signal")):
                 sink.notify(EXTERNAL_SIGNAL, row)
         for entry in self._titta.get_log(True):
             if "error" in entry:  # a log message has a level instead
@@ -247,155 +225,42 @@ class TittaTracker(Tracker):
     def set_display_area(self, corners_mm: tuple[tuple[float, float, float], ...]) -> None:
         """Tell the tracker where the screen is."""
         names = ("top_left", "top_right", "bottom_left")
-        with self._asking("be told where the screen is"):
+        with asking("be told where the screen is"):
             self._tracker.display_area = {name: list(corner) for name, corner in zip(names, corners_mm, strict=True)}
 
-    # Calibration: TittaPy answers later; each question waits for its own answer --------------------------------------
+    # Calibration ------------------------------------------------------------------------------------------------
+
+    @property
+    def _calibration(self) -> TittaCalibration:
+        return TittaCalibration(self._tracker)
 
     def enter_calibration(self, eyes: str = "both") -> None:
         """Begin a calibration; the one in force ends."""
-        with self._asking("enter calibration mode"):
-            self._tracker.enter_calibration_mode(eyes != "both")
-            self._answer("enter")
+        self._calibration.enter(eyes)
 
     def collect(self, point_norm: tuple[float, float], eyes: str = "both") -> str:
         """Collect at a point; blocks up to 12 s."""
-        with self._asking("collect calibration data"):
-            self._tracker.calibration_collect_data(list(point_norm), *_eye(eyes))
-            answer = self._answer("collect_data")
-        if int(answer.get("status", -1)) != 0:
-            return "failure"
-        return {"left": "success_left", "right": "success_right"}.get(eyes, "success")
+        return self._calibration.collect(point_norm, eyes)
 
     def discard(self, point_norm: tuple[float, float], eyes: str = "both") -> None:
         """Forget a point."""
-        with self._asking("discard calibration data"):
-            self._tracker.calibration_discard_data(list(point_norm), *_eye(eyes))
-            self._answer("discard_data")
+        self._calibration.discard(point_norm, eyes)
 
     def compute_calibration(self) -> dict[str, Any]:
         """Compute and apply; failure comes back as a status."""
-        with self._asking("compute a calibration"):
-            self._tracker.calibration_compute_and_apply()
-            answer = self._answer("compute")
-        result = answer.get("calibration_result")
-        if result is None:
-            return {"status": "failure", "points": []}
-        status = str(result["status"]).rsplit(".", 1)[-1]
-        return {"status": _STATUSES.get(status, "failure"), "points": _points(result["points"])}
+        return self._calibration.compute()
 
     def leave_calibration(self) -> None:
         """End calibration mode whatever happened before."""
-        with self._asking("leave calibration mode"):
-            if self._tracker.leave_calibration_mode(True):
-                with contextlib.suppress(TrackerError):  # nothing answers when the mode was not on
-                    self._answer("exit")
+        self._calibration.leave()
 
     def calibration_data(self) -> bytes:
-        """The calibration in force."""
-        with self._asking("give its calibration"):
-            if not self._tracker.is_in_calibration_mode(False):
-                return b""  # TittaPy can only ask inside calibration mode, and entering that clears it
-            self._tracker.calibration_get_data()
-            return bytes(bytearray(int(value) for value in self._answer("get_calibration_data")["calibration_data"]))
+        """The calibration in force; empty outside calibration mode, where TittaPy cannot ask for it."""
+        return self._calibration.data()
 
     def apply_calibration(self, data: bytes) -> None:
         """Put an earlier calibration in force."""
-        if not data:
-            raise TrackerError("An empty calibration cannot be applied.")
-        with self._asking("apply a calibration"):
-            was_in = self._tracker.is_in_calibration_mode(False)
-            if not was_in:
-                self._tracker.enter_calibration_mode(False)
-                self._answer("enter")
-            self._tracker.calibration_apply_data(list(data))
-            self._answer("apply_calibration_data")
-            if not was_in:
-                self.leave_calibration()
-
-    def _answer(self, action: str) -> Mapping[str, Any]:
-        """Wait for the answer to one question; older answers to others are passed over."""
-        deadline = time.monotonic() + DEADLINES_S.get(action, 5.0)
-        while time.monotonic() < deadline:
-            result = self._tracker.calibration_retrieve_result()
-            if result is None:
-                time.sleep(CALIBRATION_PULL_S)
-            elif str(result["work_item"]["action"]).rsplit(".", 1)[-1] == action:
-                found: Mapping[str, Any] = result
-                return found
-        raise TrackerError(f"The tracker did not answer in time (calibration: {action}).")
-
-    @contextlib.contextmanager
-    def _asking(self, what: str) -> Iterator[None]:
-        try:
-            yield
-        except (TrackerError, MissingPackageError, OSError):
-            raise
-        except Exception as error:
-            raise TrackerError(f"The tracker could not {what}: {error}.", "Check its cable and power.") from error
-
-
-def gaze_rows(found: Mapping[str, Any]) -> NDArray[np.void]:
-    """TittaPy's dictionary of columns as rows of `SAMPLE_RECORD`; columns it does not have stay invalid."""
-    n = len(found["device_time_stamp"])
-    rows = np.zeros(n, SAMPLE_RECORD)
-    rows["device_us"] = found["device_time_stamp"]
-    rows["system_us"] = found["system_time_stamp"]
-    for name in ("gaze_norm", "gaze_mm", "origin_mm", "pupil_mm", "openness_mm"):
-        rows[name] = np.nan
-    for eye, side in ((LEFT, "left"), (RIGHT, "right")):
-        for number, axis in enumerate("xyz"):
-            if number < 2:
-                rows["gaze_norm"][:, eye, number] = found[f"{side}_gaze_point_on_display_area_{axis}"]
-            rows["gaze_mm"][:, eye, number] = _either(found, f"{side}_gaze_point_in_user_coordinates_{axis}")
-            rows["origin_mm"][:, eye, number] = _either(found, f"{side}_gaze_origin_in_user_coordinates_{axis}")
-        rows["pupil_mm"][:, eye] = found[f"{side}_pupil_diameter"]
-        rows["gaze_valid"][:, eye] = found[f"{side}_gaze_point_valid"]
-        rows["origin_valid"][:, eye] = found[f"{side}_gaze_origin_valid"]
-        rows["pupil_valid"][:, eye] = found[f"{side}_pupil_valid"]
-        if f"{side}_eye_openness_valid" in found:
-            rows["openness_mm"][:, eye] = found[f"{side}_eye_openness_diameter"]
-            rows["openness_valid"][:, eye] = found[f"{side}_eye_openness_valid"]
-    return rows
-
-
-def _either(found: Mapping[str, Any], name: str) -> Any:  # Any: a column of TittaPy
-    """A column under its name of today or of earlier versions."""
-    return found[name] if name in found else found[name.replace("user_coordinates", "user_coordinate_system")]
-
-
-def _rows(columns: Mapping[str, Any]) -> list[dict[str, Any]]:
-    names = list(columns)
-    return [
-        {name: _plain(value) for name, value in zip(names, values, strict=True)}
-        for values in zip(*(columns[name] for name in names), strict=True)
-    ]
-
-
-def _plain(value: Any) -> Any:  # Any: what TittaPy gives
-    if value is None or isinstance(value, (str, bool, int, float)):
-        return value
-    if isinstance(value, np.generic):
-        return value.item()
-    return {str(k): _plain(v) for k, v in value.items()} if isinstance(value, dict) else str(value)
-
-
-def _points(points: Any) -> list[dict[str, Any]]:  # Any: what TittaPy gives
-    merged: dict[tuple[float, float], dict[str, Any]] = {}
-    for point in points:
-        at = (float(point["position_on_display_area_x"]), float(point["position_on_display_area_y"]))
-        entry = merged.setdefault(at, {"point": list(at), "left": [], "right": []})
-        for side in ("left", "right"):
-            xs, ys = (point[f"samples_{side}_position_on_display_area_{axis}"] for axis in "xy")
-            words = (str(word).rsplit(".", 1)[-1] for word in point[f"samples_{side}_validity"])
-            entry[side] += [
-                [float(x), float(y), _VALIDITIES.get(word, -1)] for x, y, word in zip(xs, ys, words, strict=True)
-            ]
-    return list(merged.values())
-
-
-def _eye(eyes: str) -> tuple[str, ...]:
-    return () if eyes == "both" else (eyes,)
+        self._calibration.apply(data)
 
 
 def _bytes_of(path: str) -> bytes:
@@ -404,8 +269,6 @@ def _bytes_of(path: str) -> bytes:
 
 
 def _info(facts: Mapping[str, Any], titta: ModuleType, corners: Any) -> TrackerInfo:  # Any: three corners or nothing
-    known = {str(capability).rsplit(".", 1)[-1] for capability in facts["capabilities"]}
-    capabilities = [ours for theirs, ours in _CAPABILITIES.items() if theirs in known]
     return TrackerInfo(
         driver="tobii_titta",
         model=str(facts["model"]),
@@ -415,6 +278,6 @@ def _info(facts: Mapping[str, Any], titta: ModuleType, corners: Any) -> TrackerI
         address=str(facts["address"]),
         rate_hz=float(facts["frequency"]),
         rates_hz=tuple(float(rate) for rate in facts["supported_frequencies"]),
-        capabilities=(*capabilities, HAS_POSITION_GUIDE, HAS_TIME_PROBES),
+        capabilities=capabilities(facts["capabilities"]),
         display_area_mm=corners,
     )

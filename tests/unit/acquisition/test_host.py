@@ -322,7 +322,7 @@ def test_that_the_real_tobii_sdk_finds_no_tracker_quickly() -> None:
 
 def test_that_the_real_tittapy_imports_and_finds_no_tracker() -> None:
     titta = pytest.importorskip("TittaPy_v2", reason="TittaPy is not installed")
-    from acquisition.trackers.tobii import clock_offset_ns
+    from acquisition.tobii_words import clock_offset_ns
     from acquisition.trackers.tobii_titta import TittaTracker
 
     assert TittaTracker.discover() == []
