@@ -175,11 +175,12 @@ class PredictScreen(Screen):
         frame, column = card(margin=18, spacing=10)
         self._name = label("", "heading")
         self._correct = button(tr("Look at it and correct"), self.correct, icon_name="pencil")
+        self._correct.setEnabled(False)
         column.addLayout(row(self._name, None, self._correct))
         self._canvas = ImageCanvas()
         self._canvas.set_opacity(self.services.settings.overlay_opacity)
         column.addWidget(self._canvas, 1)
-        self._facts = label("", "small", wraps=True)
+        self._facts = label(tr("Nothing is waiting. Press Predict."), "small", wraps=True)
         column.addWidget(self._facts)
         return frame
 
