@@ -212,12 +212,17 @@ def set_up(extras: str) -> None:
     say("[3/5] Installing Sightline and its libraries")
     target = f".[{extras}]" if extras else "."
     run([*pip, "--config-settings", "editable_mode=compat", "-e", target], "Installing Sightline")
+    finish(extras or found.get("extras", ""))
+
+
+def finish(extras: str) -> None:
+    """The last steps, also after an installation from a wheelhouse: see that it works, compile, remember it."""
     say("[4/5] Checking the installation")
     check = "import torch, PySide6, h5py, cv2, sqlalchemy, pydicom; print('torch', torch.__version__)"
     run([str(venv_python()), "-c", check], "Importing the libraries")
     say("[5/5] Compiling what makes masks of gaze, so that the first mask need not wait")
     run([str(venv_python()), "-m", "workflows.warm_up"], "Compiling")
-    STAMP.write_text(json.dumps({**wanted, "extras": extras or found.get("extras", "")}), encoding="utf-8")
+    STAMP.write_text(json.dumps({**wanted_stamp(extras), "extras": extras}), encoding="utf-8")
 
 
 def loads(library: str) -> bool:

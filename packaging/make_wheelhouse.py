@@ -46,6 +46,10 @@ def install(folder: Path, *, extras: str) -> None:
     target = f"{ROOT}[{extras}]" if extras else str(ROOT)
     flags = ["--no-build-isolation", "--config-settings", "editable_mode=compat", "-c", str(CONSTRAINTS)]
     subprocess.run([*offline, *flags, "-e", target], check=True)
+    sys.path.insert(0, str(ROOT))
+    import start  # the file beside README, which then finds everything ready
+
+    start.finish(extras)
 
 
 def main() -> int:
