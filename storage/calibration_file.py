@@ -49,14 +49,16 @@ def read_calibration(path: Path) -> CalibrationRecord:
         raise BadFileError(f"{path} is not a calibration: {problem}.", "Calibrate again.") from problem
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise BadFileError(f"{path} is not a calibration of Sightline.", "Calibrate again.")
-    if int(document.get("version", 0)) > VERSION:
-        raise NewerVersionError(f"{path} was written by a newer Sightline.", "Update Sightline, or calibrate again.")
     try:
+        if int(document.get("version", 0)) > VERSION:
+            raise NewerVersionError(
+                f"{path} was written by a newer Sightline.", "Update Sightline, or calibrate again."
+            )
         blob = base64.b64decode(document["blob"], validate=True)
         if hashlib.sha256(blob).hexdigest() != document["sha256"]:
             raise BadFileError(f"{path} is damaged: its data does not fit its hash.", "Calibrate again.")
         return _record(dict(document["record"]), blob)
-    except (KeyError, TypeError, ValueError, binascii.Error) as problem:
+    except (KeyError, TypeError, ValueError, OverflowError, binascii.Error) as problem:
         raise BadFileError(f"{path} is damaged: {problem}.", "Calibrate again.") from problem
 
 

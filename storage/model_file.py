@@ -62,7 +62,7 @@ def read_tensor_file(path: Path, *, kind: str) -> TensorFile:
             if int(header["version"]) > VERSION:
                 raise NewerVersionError(f"{path} has version {header['version']}.", "Update Sightline.")
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - not a mapping
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, SafetensorError, KeyError, ValueError, OverflowError, TypeError, AttributeError) as error:
         raise BadFileError(f"{path} is not a Sightline {kind}: {error}.", _hint(kind)) from error
     if header.get("kind") != kind:
         raise BadFileError(f"{path} is a {header.get('kind')}, not a {kind}.", _hint(kind))
@@ -84,7 +84,7 @@ def read_description(path: Path, *, kind: str) -> dict[str, Any]:
     try:
         with safe_open(str(path), framework="numpy") as opened:
             header = json.loads((opened.metadata() or {})[_KEY])
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
+    except (OSError, SafetensorError, KeyError, ValueError, OverflowError, TypeError) as error:
         raise BadFileError(f"{path} is not a Sightline {kind}: {error}.", _hint(kind)) from error
     if not isinstance(header, dict) or header.get("kind") != kind or not isinstance(header.get("description"), dict):
         raise BadFileError(f"{path} is not a whole Sightline {kind}.", _hint(kind))

@@ -200,7 +200,7 @@ def read_snapshot(folder: Path, *, verify: bool = False) -> Snapshot:
     try:
         index = json.loads(path.read_text("utf-8"))
         version = int(index["version"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, OverflowError, KeyError, TypeError) as error:
         raise BadFileError(f"{path} is not a training snapshot: {error}.", "Freeze the study again.") from error
     if version > VERSION:
         raise NewerVersionError(f"{path} has version {version}, this Sightline reads {VERSION}.", "Update Sightline.")
@@ -215,7 +215,7 @@ def read_snapshot(folder: Path, *, verify: bool = False) -> Snapshot:
             digest=str(index["digest"]),
             notes=dict(index.get("notes", {})),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise BadFileError(f"{path} is damaged: {error}.", "Freeze the study again.") from error
     if verify and _content_digest(folder, items) != snapshot.digest:
         raise BadFileError(f"{folder} was changed after it was frozen.", "Freeze the study again.")

@@ -76,7 +76,7 @@ def read_study_file(folder: Path) -> StudyFile:
             catalog_url=str(values.get("catalog_url", "")),
             other_keys={key: value for key, value in values.items() if key not in ours},
         )
-    except (KeyError, TypeError, ValueError) as problem:
+    except (KeyError, TypeError, ValueError, OverflowError) as problem:
         raise BadFileError(f"{path} is damaged: {problem}.", "Put the file back from a backup.") from problem
 
 

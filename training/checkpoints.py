@@ -56,7 +56,7 @@ class Checkpoints:
             return -1
         try:
             return int(read_description(path, kind="checkpoint")["step"])
-        except (BadFileError, KeyError, ValueError, TypeError):
+        except (BadFileError, KeyError, ValueError, OverflowError, TypeError):
             return -1
 
     def _remove_drafts(self) -> None:

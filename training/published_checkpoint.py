@@ -33,6 +33,20 @@ _RENAMED: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ..
 )
 
 
+# What torch's restricted reader raises on damaged files: it builds tensors of whatever it finds.
+_DAMAGED = (
+    OSError,
+    RuntimeError,
+    pickle.UnpicklingError,
+    ValueError,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+)
+
+
 def read_published_checkpoint(path: Path) -> dict[str, Tensor]:
     """The weights in a published checkpoint, under our names.
 
@@ -45,7 +59,7 @@ def read_published_checkpoint(path: Path) -> dict[str, Tensor]:
     try:
         with torch.serialization.safe_globals(_allowed()):
             stored = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, pickle.UnpicklingError, ValueError, EOFError, LookupError, TypeError) as error:
+    except _DAMAGED as error:
         raise BadFileError(
             f"{path} cannot be opened as a published checkpoint: {error}.",
             "Only files with tensors and plain values are opened; a file that wants to run code never is.",

@@ -115,14 +115,14 @@ class RunFolder:
         path = self.folder / RUN_FILE
         try:
             return dict(json.loads(path.read_text("utf-8")))
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, OverflowError, TypeError) as error:
             raise BadFileError(f"{path} is not a training run: {error}.", "Start a new run.") from error
 
     def config(self) -> TrainConfig:
         """The run's configuration."""
         try:
             return TrainConfig.from_json(self.read()["config"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise BadFileError(f"{self.folder / RUN_FILE} is damaged: {error}.", "Start a new run.") from error
 
     def command(self, *, is_resumed: bool = False) -> list[str]:
@@ -139,7 +139,7 @@ class RunFolder:
             for row in csv.DictReader(stream):
                 try:
                     rows.append({key: float(value) for key, value in row.items() if value})
-                except (TypeError, ValueError):
+                except (TypeError, ValueError, OverflowError):
                     continue
             return rows
 

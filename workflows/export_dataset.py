@@ -212,7 +212,7 @@ def verify_export(folder: Path | str) -> list[str]:
     try:
         values = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
         files = [(str(entry["path"]), str(entry["sha256"])) for entry in values["files"]]
-    except (OSError, ValueError, KeyError, TypeError) as problem:
+    except (OSError, ValueError, OverflowError, KeyError, TypeError) as problem:
         raise UserFacingError(
             f"{place} has no readable {MANIFEST}: {problem}.", "Choose an export's folder."
         ) from problem

@@ -99,5 +99,5 @@ def label_choice_of(run_folder: Path) -> LabelChoice | None:
     """How a run's labels were chosen, None where they are the study's own unasked."""
     try:
         return LabelChoice.from_json(json.loads((run_folder / FILE).read_text("utf-8")))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, OverflowError, KeyError, TypeError):
         return None

@@ -80,7 +80,7 @@ def _history(study: Study) -> list[dict[str, Any]]:
         return []
     try:
         return list(json.loads(path.read_text("utf-8"))["history"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, OverflowError, KeyError, TypeError) as error:
         raise BadFileError(f"{path} is damaged: {error}.", "Remove it and choose a model again.") from error
 
 

@@ -44,7 +44,7 @@ def worst_images(run_folder: Path) -> list[WorstImage]:
         ]
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, OverflowError, KeyError, TypeError) as error:
         raise BadFileError(f"{paths.evaluation} is damaged: {error}.", "Train again to have it made anew.") from error
 
 
@@ -76,7 +76,7 @@ def _labels_of(record: dict[str, Any]) -> dict[str, Any]:
     try:
         index = json.loads((Path(str(record["snapshot"])) / "snapshot.json").read_text("utf-8"))
         return dict(index["labels"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, OverflowError, KeyError, TypeError):
         return {}
 
 

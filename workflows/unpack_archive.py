@@ -39,7 +39,7 @@ def unpacked(
         try:
             with zipfile.ZipFile(source) as archive:
                 _unpack(archive, source, folder, on_progress, cancel)
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as problem:
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, IndexError) as problem:
             raise BadFileError(f"{source} cannot be unpacked: {problem}.", "Download or copy it again.") from problem
         except OSError as problem:
             raise as_user_facing(problem, folder) from problem

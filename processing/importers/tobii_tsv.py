@@ -27,6 +27,8 @@ from processing.foreign_gaze import (
 from processing.importer import FoundSession, ImportOptions, ImportPlan, importers
 from processing.table_text import Table, read_table
 
+USUAL_DISTANCE_MM = 650.0
+
 # What each program calls the columns; {side} is left or right. In brackets behind a name stand unit and frame.
 _NAMES = {
     "pro lab": {
@@ -148,11 +150,11 @@ class _Recording:
             ),
             size_px,
         )
-        distances = origin_file_mm[:, :, 2][np.isfinite(origin_file_mm[:, :, 2])]
+        distances = origin_file_mm[:, :, 2][np.isfinite(origin_file_mm[:, :, 2]) & (origin_file_mm[:, :, 2] > 0)]
         display = Display(
             size_px=size_px,
             size_mm=fit.size_mm,
-            distance_mm=float(np.median(distances)) if len(distances) else 650.0,
+            distance_mm=float(np.median(distances)) if len(distances) else USUAL_DISTANCE_MM,
         )
         settings = {
             "program": f"Tobii {'Studio' if self._program == 'studio' else 'Pro Lab'} {self._version()}".strip(),

@@ -18,7 +18,12 @@ from domain.errors import BadFileError
 from domain.pixels import ImagePixels
 from storage.image_reader import DECODER_FAILURES, MAX_VALUES, image_readers
 
-_FAILURES: tuple[type[Exception], ...] = (*DECODER_FAILURES, InvalidDicomError, BytesLengthException)
+_FAILURES: tuple[type[Exception], ...] = (
+    *DECODER_FAILURES,
+    InvalidDicomError,
+    BytesLengthException,
+    NotImplementedError,  # a kind of value that the standard does not have
+)
 _HARMLESS_FACTS = ("Modality", "BodyPartExamined", "BurnedInAnnotation", "PhotometricInterpretation")
 
 
@@ -42,17 +47,15 @@ class DicomReader:
             # pydicom warns about wrong but readable values in real files; the pixels are not affected.
             warnings.simplefilter("ignore")
             try:
-                values = _values(dataset)
+                return ImagePixels(
+                    values=_values(dataset),
+                    window=_window(dataset),
+                    is_inverted=str(dataset.get("PhotometricInterpretation", "")) == "MONOCHROME1",
+                    spacing_mm=_spacing(dataset),
+                    meta={name: str(dataset.get(name)) for name in _HARMLESS_FACTS if dataset.get(name)},
+                )
             except _FAILURES as problem:
                 raise _broken(path, str(problem)) from problem
-        photometric = str(dataset.get("PhotometricInterpretation", ""))
-        return ImagePixels(
-            values=values,
-            window=_window(dataset),
-            is_inverted=photometric == "MONOCHROME1",
-            spacing_mm=_spacing(dataset),
-            meta={name: str(dataset.get(name)) for name in _HARMLESS_FACTS if dataset.get(name)},
-        )
 
 
 image_readers.register("dicom")(DicomReader())
