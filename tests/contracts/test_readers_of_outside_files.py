@@ -46,6 +46,24 @@ def test_that_a_damaged_file_is_answered_in_words(
     assert run_case(target, path, good, number) == ""
 
 
+# What an hour of random damage found on 2026-11-23, so that it stays mended.
+FOUND = {
+    "image DICOM": 5341,
+    "calibration": 5538,
+    "snapshot": 9126,
+    "training run": 8002,
+    "archive": 5321,
+    "published checkpoint": 2399,
+    "import tobii-tsv, studio-3.4-120hz.tsv": 675,
+}
+
+
+@pytest.mark.parametrize("target", [t for t in TARGETS if t.name in FOUND], ids=lambda target: target.name)
+def test_that_what_was_found_stays_mended(target: FuzzTarget, good_files: dict[str, tuple[Path, bytes]]):
+    path, good = good_files[target.name]
+    assert run_case(target, path, good, FOUND[target.name]) == ""
+
+
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(content=st.binary(max_size=400))
 def test_that_any_bytes_are_answered_in_words(good_files: dict[str, tuple[Path, bytes]], content: bytes):
