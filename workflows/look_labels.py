@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -23,6 +24,9 @@ from workflows.gaze_quality import verdict_on, with_warnings
 from workflows.look import Look, gaze_quality, image_fixations_of
 
 _log = logging.getLogger(__name__)
+
+MASK_THREADS = min(2, os.cpu_count() or 1)
+"""Somebody waits for this mask. The tracker host has a process and a priority of its own; the result is the same."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,8 @@ class LabelMaker:
                     oldest = next(iter(self._refiners))
                     self._refiners.pop(oldest)
                     self._prepared.discard(oldest)
-                self._refiners[image_id] = (refiners.get(self.parameters.source)(), threading.Lock())
+                refiner = refiners.get(self.parameters.source)(threads=MASK_THREADS)
+                self._refiners[image_id] = (refiner, threading.Lock())
             return self._refiners[image_id]
 
 
