@@ -171,7 +171,7 @@ def look_at_ten_images(person: Person, place: Path) -> None:
 
 
 def leave_the_stage(person: Person) -> None:
-    """Escape, again where it fell into the change from one image to the next."""
+    """Escape; twice where the first ends the drift check that is due after so many images."""
     for _ in range(3):
         person.keys("Escape", pause_s=3.0)
         if "continue" in person.read().lower():
