@@ -111,8 +111,8 @@ def _frames(page: TrainScreen, seconds: float) -> tuple[np.ndarray, np.ndarray]:
 
     def frame() -> None:
         nonlocal due, spent
-        page.curves.loss_plot.viewport().repaint()
-        page.curves.dice_plot.viewport().repaint()
+        page.curves.loss_plot.repaint()
+        page.curves.dice_plot.repaint()
         now = time.perf_counter()
         took.append(1e3 * (now - due))
         computed.append(1e3 * (time.thread_time() - spent))

@@ -126,7 +126,7 @@ class RunFolder:
             raise BadFileError(f"{self.folder / RUN_FILE} is damaged: {error}.", "Start a new run.") from error
 
     def command(self, *, is_resumed: bool = False) -> list[str]:
-        """The command line that does what the application does."""
+        """The worker's command; with `--supervised` it is what the application starts."""
         resumed = ["--resume"] if is_resumed else []
         return [sys.executable, "-m", "training.worker", os.path.abspath(self.folder), *resumed]
 

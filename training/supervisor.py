@@ -62,11 +62,6 @@ class TrainingRun:
         return cls._spawn(run_folder, is_resumed=True)
 
     @property
-    def command_line(self) -> str:
-        """The command that does the same in a terminal."""
-        return subprocess.list2cmdline(self.folder.command())
-
-    @property
     def is_alive(self) -> bool:
         """Whether the process lives."""
         return self._process.poll() is None

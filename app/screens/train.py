@@ -30,6 +30,7 @@ from domain.study import Role
 from training.messages import Event, RunState, number_of
 from training.prediction_of_cost import Estimate, Reason, suggested_preset
 from training.supervisor import TrainingRun
+from training.threads import threads_beside_a_window
 from workflows.model_shelf import active_model, previous_model
 from workflows.train_model import RunSummary, runs_of, start_training, training_config
 from workflows.view_trial import trials_with_gaze
@@ -66,6 +67,7 @@ class TrainScreen(Screen):
         self.run: TrainingRun | None = None
         self.changes: dict[str, Any] = {}
         """Settings that differ from the preset's; the command line names them."""
+        self._threads = threads_beside_a_window()
         self._is_paused = False
         self._is_stopping = False
         self._is_busy = False
@@ -113,6 +115,11 @@ class TrainScreen(Screen):
 
     def on_hidden(self) -> None:
         self._cost_question.stop()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What a run from this page changes of its preset: one processor stays with the window."""
+        return {"threads": self._threads, **self.changes}
 
     @property
     def cost_words(self) -> str:
@@ -179,8 +186,9 @@ class TrainScreen(Screen):
     def start(self) -> None:
         """Freeze the study and train on it."""
         study, preset_name = self.services.open_study, str(self._preset.currentData())
-        chooses_labels = self.chooses_labels.isChecked()
+        chooses_labels, changes = self.chooses_labels.isChecked(), self.settings
         self._cost_question.stop()
+        self._show_sightline_command()
         self._set_busy(True)
         self._say(tr("Taking a snapshot of the study…"), "")
         self._remark("")
@@ -190,7 +198,7 @@ class TrainScreen(Screen):
             lambda report, cancel: start_training(
                 study,
                 preset_name=preset_name,
-                changes=self.changes,
+                changes=changes,
                 chooses_labels=chooses_labels,
                 on_progress=report,
                 cancel=cancel,
@@ -234,7 +242,6 @@ class TrainScreen(Screen):
         self._is_paused = self._is_stopping = self._is_busy = False
         self._progress.begin()
         self._remark(label_choice_words(run.folder.folder))
-        self._show_command(run.command_line)
         self._timer.start()
         self._show_buttons()
         self._show_history()
@@ -315,7 +322,7 @@ class TrainScreen(Screen):
     def _ask_cost(self) -> None:
         study, name = self.services.open_study, str(self._preset.currentData())
         self._show_sightline_command()
-        self._cost_question.ask(lambda: training_config(study, name, self.changes), self._n_labelled)
+        self._cost_question.ask(lambda: training_config(study, name, self.settings), self._n_labelled)
 
     def _suggest(self, estimate: Estimate) -> None:
         """The first answer tells which device is here: the preset follows it until the user chooses one."""
@@ -332,7 +339,7 @@ class TrainScreen(Screen):
         folder = str(self.services.open_study.folder)
         words = ["sightline", "train", folder, "--preset", str(self._preset.currentData())]
         words += ["--labels", "auto"] if self.chooses_labels.isChecked() else []
-        for name, value in self.changes.items():
+        for name, value in self.settings.items():
             words += ["--set", f"{name}={json.dumps(value)}"]
         self._show_command(subprocess.list2cmdline(words))
 
@@ -356,6 +363,8 @@ class TrainScreen(Screen):
         """Go on from the newest checkpoint."""
         self._show_run(run)
         self._cost_question.stop()
+        folder = str(self.services.open_study.folder)
+        self._show_command(subprocess.list2cmdline(["sightline", "train", folder, "--resume", run.name]))
         self._set_busy(True)
         self._say(tr("Resuming {name}…").format(name=run.name), "")
         self.services.tasks.start(

@@ -73,9 +73,10 @@ def test_that_a_study_is_trained_stopped_resumed_and_its_model_put_into_use_and_
     wait_until(lambda: page.cost_words.startswith("Predicted: processor (CPU)"), 60)
     assert page.cost_words.endswith((" MB", " GB"))
 
+    offered = page.command_line.text()
     QTest.mouseClick(page.start_button, Qt.MouseButton.LeftButton)
     wait_until(lambda: page.curves.dice_plot.n_points("Dice (val)") >= 2, 90)
-    assert "training.worker" in page.command_line.text()
+    assert page.command_line.text() == offered, "the line that does the same, not the worker's own"
     assert not page.history.resume.isEnabled()
     page.stop()
     wait_until(lambda: page.run is None, 30)
@@ -86,6 +87,7 @@ def test_that_a_study_is_trained_stopped_resumed_and_its_model_put_into_use_and_
 
     QTest.mouseClick(page.history.resume, Qt.MouseButton.LeftButton)
     wait_until(lambda: page.run is not None, 30)
+    assert page.command_line.text().endswith(f"--resume {stopped.name}")
     n_before = page.curves.loss_plot.n_points("loss")
     assert n_before > 0, "the curve of before stays"
     wait_until(lambda: page.curves.loss_plot.n_points("loss") > n_before, 60)
