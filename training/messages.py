@@ -46,6 +46,9 @@ class RunState(str, Enum):
         return self in (RunState.DONE, RunState.STOPPED, RunState.FAILED)
 
 
+LAST_WORDS = ("done", "stopped", "failed")
+"""Events after which nothing comes, and all files are written."""
+
 Event = dict[str, Any]  # JSON values by name
 
 

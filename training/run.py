@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from domain.errors import BadFileError, Cancelled, UserFacingError
-from domain.events import Progress
+from domain.events import OnProgress, Progress
 from storage.snapshot_file import Snapshot, read_snapshot
 from training.checkpoints import Checkpoints
 from training.data_cache import DataCache, build_cache
@@ -19,6 +20,7 @@ from training.device import make_repeatable, memory_in_use, pick_place
 from training.engine import Engine
 from training.evaluation import evaluate, write_previews, write_worst
 from training.finishing import write_model
+from training.interruption import Interruption, StepAbandoned
 from training.messages import RunState
 from training.multi_level import MultiLevelNet
 from training.parallel import Team, join_team
@@ -115,6 +117,9 @@ class Run:
         self.voice.enter(RunState.TRAINING)
         began, first_step, told = time.monotonic(), engine.step, 0.0
         original = engine.cache
+        # A GPU is through a step before anybody notices; several processes end their step together.
+        is_stoppable = engine.place.device.type == "cpu" and self.team.share.world == 1
+        interruption = Interruption(engine.net if is_stoppable else None, lambda: self.ears.is_told_to_stop)
         try:
             while engine.step < self.config.total_steps:
                 self._obey(engine, snapshot)
@@ -122,14 +127,19 @@ class Run:
                     break
                 if engine.step >= self.config.steps and engine.cache is original:
                     engine.cache = load_or_make_labels(engine, self.paths.checkpoints, self.team)
-                parts = engine.train_step()
+                try:
+                    with interruption.armed():
+                        parts = engine.train_step()
+                except StepAbandoned:
+                    continue  # the command that it was given up for comes next
                 self.voice.step = engine.step
                 now = time.monotonic()
                 if now - told >= _REPORT_S or engine.step in (first_step + 1, self.config.total_steps):
                     told = now
                     self._report(engine, parts, metrics, rate=(engine.step - first_step) / max(now - began, 1e-9))
                 self._keep(engine)
-                self._evaluate(engine, snapshot)
+                with contextlib.suppress(StepAbandoned):
+                    self._evaluate(engine, snapshot, interruption.raise_if_wanted)
         finally:
             if metrics:
                 metrics.close()
@@ -164,12 +174,12 @@ class Run:
             path = self.checkpoints.save(*engine.state())
             self.voice.say(event="saved", step=engine.step, path=str(path))
 
-    def _evaluate(self, engine: Engine, snapshot: Snapshot) -> None:
+    def _evaluate(self, engine: Engine, snapshot: Snapshot, on_progress: OnProgress) -> None:
         every = self.config.evaluate_every
         if not every or engine.step % every or not self.team.is_first:
             return
         predictor = Predictor(engine.final_net, self.config, engine.place)
-        result = evaluate(predictor, snapshot, "val")
+        result = evaluate(predictor, snapshot, "val", on_progress=on_progress)
         if result.scores:
             self.voice.say(event="evaluation", step=engine.step, **result.summary())
         if time.monotonic() - self._previewed > _PREVIEW_S:

@@ -67,6 +67,11 @@ class TrainingRun:
         return self._process.poll() is None
 
     @property
+    def has_ended(self) -> bool:
+        """Whether the process is gone and its last event can be polled."""
+        return self._has_ended.is_set()
+
+    @property
     def is_responding(self) -> bool:
         """Whether something was heard in the last half minute."""
         return not self.is_alive or time.monotonic() - self._heard < SILENCE_S

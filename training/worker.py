@@ -6,6 +6,7 @@ Speaks the messages of `training.messages`; under torchrun each process takes it
 from __future__ import annotations
 
 import argparse
+import atexit
 import faulthandler
 import logging
 import os
@@ -60,8 +61,14 @@ class Ears:
 
     def __init__(self, stream: BinaryIO | None) -> None:
         self._commands: queue.Queue[Event] = queue.Queue()
+        self._stop = threading.Event()
         if stream is not None:
             threading.Thread(target=self._listen, args=(stream,), name="commands", daemon=True).start()
+
+    @property
+    def is_told_to_stop(self) -> bool:
+        """Whether `stop` was heard, be it taken or not."""
+        return self._stop.is_set()
 
     def next(self, *, wait_s: float = 0.0) -> Event | None:
         """The oldest command that was not taken yet."""
@@ -74,8 +81,13 @@ class Ears:
         for line in iter(stream.readline, b""):
             command = decoded(line)
             if command is not None:
-                self._commands.put(command)
-        self._commands.put({"command": "stop", "reason": "the application is gone"})
+                self._put(command)
+        self._put({"command": "stop", "reason": "the application is gone"})
+
+    def _put(self, command: Event) -> None:
+        self._commands.put(command)
+        if command.get("command") == "stop":
+            self._stop.set()
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -151,5 +163,13 @@ def _beat(voice: Voice, stop: threading.Event) -> None:
         voice.say(event="heartbeat", state=voice.state.value, step=voice.step)
 
 
+def _leave(code: int) -> None:
+    """End the process without taking torch apart, which takes a second: everything is written and closed."""
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    _leave(main())

@@ -27,7 +27,7 @@ from app.widgets.plain import button, card, label, page, row, set_state
 from app.widgets.run_history import RunHistory
 from app.widgets.run_progress import RunProgress
 from domain.study import Role
-from training.messages import Event, RunState, number_of
+from training.messages import LAST_WORDS, Event, RunState, number_of
 from training.prediction_of_cost import Estimate, Reason, suggested_preset
 from training.supervisor import TrainingRun
 from training.threads import threads_beside_a_window
@@ -255,12 +255,13 @@ class TrainScreen(Screen):
     def _poll(self) -> None:
         if self.run is None:
             return
-        for event in self.run.poll():
+        has_ended = self.run.has_ended
+        events = self.run.poll()
+        for event in events:
             self._take(event)
         self.curves.refresh()
-        if not self.run.is_alive:
-            for event in self.run.poll():
-                self._take(event)
+        # After its last word a worker has nothing to lose: nobody waits for the end of its process.
+        if has_ended or any(event.get("event") in LAST_WORDS for event in events):
             self._timer.stop()
             name, is_done, self.run = self.run.folder.folder.name, self.run.state is RunState.DONE, None
             self._progress.end(is_done=is_done)
