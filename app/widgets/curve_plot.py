@@ -148,7 +148,8 @@ class CurvePlot(QWidget):
             xs, ys = thinned(xs, ys, columns)
         colour = QColor(self._colour(name))
         line = QPolygonF([QPointF(x, y) for x, y in zip(xs.tolist(), ys.tolist(), strict=True)])
-        pen = QPen(colour, 1)
+        # Flat ends: pieces that meet must not overlap, where a line would be brighter.
+        pen = QPen(colour, 1, Qt.PenStyle.SolidLine, Qt.PenCapStyle.FlatCap)
         pen.setCosmetic(True)
         painter.setPen(pen)
         # Qt draws a line of one pixel fifty times as fast as a wider one, so a wider one is made of several.
@@ -182,26 +183,30 @@ class CurvePlot(QWidget):
         x_ticks = self._x_axis.ticks(max(2, area.width() // _TICK_PX))
         painter = QPainter(picture)
         painter.setFont(font)
-        grid, words = QColor(COLOURS.line), QColor(COLOURS.muted)
+        grid, ink = QColor(COLOURS.line), QColor(COLOURS.muted)
         grid.setAlphaF(0.7)
         middle = Qt.AlignmentFlag.AlignCenter
         for value, text in x_ticks:
             x = round(float(self._placed(np.array([value]), np.zeros(1))[0][0]))
             painter.setPen(grid)
             painter.drawLine(x, area.top(), x, area.bottom())
-            painter.setPen(words)
+            painter.setPen(ink)
             painter.drawText(QRect(x - _TICK_PX, area.bottom() + 4, 2 * _TICK_PX, line), middle, text)
         for value, text in y_ticks:
             y = round(float(self._placed(np.zeros(1), np.array([value]))[1][0]))
             painter.setPen(grid)
             painter.drawLine(area.left(), y, area.right(), y)
-            painter.setPen(words)
+            painter.setPen(ink)
             place = QRect(0, y - line, left - _GAP, 2 * line)
             painter.drawText(place, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
         painter.drawText(QRect(area.left(), self.height() - line - 2, area.width(), line), middle, self._x_name)
-        painter.translate(0, area.bottom())
+        painter.translate(0, self.height())
         painter.rotate(-90)
-        painter.drawText(QRect(0, 2, area.height(), line), middle, self._y_name)
+        beside = QRect(0, 2, self.height(), line)
+        if metrics.horizontalAdvance(self._y_name) < area.height():
+            beside = QRect(self.height() - area.bottom(), 2, area.height(), line)
+        words = metrics.elidedText(self._y_name, Qt.TextElideMode.ElideRight, beside.width())
+        painter.drawText(beside, middle, words)
         painter.end()
 
     def _drawn_legend(self, scale: float) -> QPixmap:
