@@ -62,4 +62,4 @@ class Interruption:
         if self._is_armed:
             self.raise_if_wanted()
             if output.requires_grad:
-                output.register_hook(self.raise_if_wanted)
+                output.register_hook(self.raise_if_wanted)  # type: ignore[no-untyped-call]  # torch has no types here

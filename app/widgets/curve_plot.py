@@ -147,7 +147,8 @@ class CurvePlot(QWidget):
         if len(xs) > 4 * (int(columns[-1]) - int(columns[0]) + 1):
             xs, ys = thinned(xs, ys, columns)
         colour = QColor(self._colour(name))
-        line = QPolygonF([QPointF(x, y) for x, y in zip(xs.tolist(), ys.tolist(), strict=True)])
+        places = [QPointF(x, y) for x, y in zip(xs.tolist(), ys.tolist(), strict=True)]
+        line = QPolygonF(places)
         # Flat ends: pieces that meet must not overlap, where a line would be brighter.
         pen = QPen(colour, 1, Qt.PenStyle.SolidLine, Qt.PenCapStyle.FlatCap)
         pen.setCosmetic(True)
@@ -160,8 +161,8 @@ class CurvePlot(QWidget):
         if len(points) < _FEW:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(colour)
-            for point in line:
-                painter.drawEllipse(point, _DOT_PX, _DOT_PX)
+            for place in places:
+                painter.drawEllipse(place, _DOT_PX, _DOT_PX)
 
     def _placed(self, xs: Points, ys: Points) -> tuple[Points, Points]:
         area, x_axis, y_axis = self._area, self._x_axis, self._y_axis
