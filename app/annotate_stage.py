@@ -7,16 +7,16 @@ from collections.abc import Callable
 
 import numpy as np
 from PySide6.QtCore import QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QKeyEvent, QScreen
+from PySide6.QtGui import QKeyEvent, QScreen
 
 from app import stage_cards
 from app.clutch_keys import ClutchKeys
 from app.context import Services
 from app.drift_words import stage_note
 from app.full_screen import fill_screen
-from app.key_overlay import KeyOverlay
 from app.stage_breaks import Breaks
 from app.stage_cards import SKIP_REASONS, Card
+from app.stage_draft import DraftSoon
 from app.stage_frame import StageFrame
 from app.stage_images import ImagesAhead
 from app.stage_labels import LabelsBeside
@@ -29,17 +29,13 @@ from app.widgets.viewer import PeekFilter, bind_view_actions
 from calibration.drift import FIVE_DOTS, ONE_DOT
 from domain.calibration import Point
 from domain.errors import TrackerError
-from domain.labels import LabelMaps
 from domain.study import Outcome
 from workflows.annotate_images import PAUSED, RESUMED, AnnotationSession
 from workflows.edit_history import Decision
-from workflows.look import Look
 from workflows.look_labels import LookResult, store_look
 from workflows.worklist import WorklistRow
 
 START_TARGET_MS = 700
-DRAFT_AFTER_MS = 350
-"""A mask that takes longer than this after the key is preceded by the levels of the heatmap."""
 _HINTED_IMAGES = 3
 
 
@@ -66,15 +62,17 @@ class AnnotateStage(StageFrame):
         self._breaks = Breaks()
         self._trial_id = ""
         self._before_pause = Phase.CARD
-        self._key_at_s = self._first_mask_s = 0.0
-        self._overlay: KeyOverlay | None = None
+        self._key_at_s = 0.0
+        self._draft = DraftSoon(self.show_draft, self)
         self.seconds_to_mask: list[float] = []
         self.seconds_to_first_mask: list[float] = []
         self.seconds_to_image: list[float] = []
         self._preparing_s = 0.0
         self._has_begun = self._is_lost_in_look = False
+        self._wants_out = False
         self.start_target_ms = START_TARGET_MS
         self._bind()
+        self.close_asked.connect(self.leave)
         if clutch:
             ClutchKeys(self, services.actions, session)
         self._watch = StageWatch(self, self.canvas, session, lambda: self.is_recording)
@@ -111,27 +109,30 @@ class AnnotateStage(StageFrame):
         self._open_tracker()
 
     def _open_tracker(self) -> None:
+        self._watch.stop()  # nothing reads a recording while another thread ends it
         self._show_card(Phase.OPENING, stage_cards.opening())
         was_open = self.session.is_open
         work = self.session.reconnect if was_open else self.session.open
         self.services.tasks.start(
             tr("Opening the tracker"),
             lambda _report, _cancel: work(),
-            on_done=lambda _none: self._on_open(),
+            on_done=self._on_open,
             on_failed=self._on_open_failed,
         )
 
-    def _on_open(self) -> None:
+    def _on_open(self, _nothing: object) -> None:
         if self.services.host is not None:
             self.services.host = self.session.recording.host  # another one, where a lost tracker was opened anew
         self._watch.start()
-        if self._has_begun:
+        if self._wants_out:
+            self._go_out()
+        elif self._has_begun:
             self._show_card(Phase.CARD, stage_cards.tracker_back())
         else:
             self._show_instruction()
 
     def _on_open_failed(self, error: BaseException) -> None:
-        self._show_card(Phase.LOST, stage_cards.cannot_open(error))
+        self._put_or_go_out(Phase.LOST, stage_cards.cannot_open(error))
 
     def resume(self, screen: QScreen) -> None:
         """Come back from the correct screen; the image that was corrected is done."""
@@ -139,10 +140,11 @@ class AnnotateStage(StageFrame):
         self.setFocus()
         self._next()
 
-    def closeEvent(self, event: QCloseEvent) -> None:
+    def dismiss(self) -> None:
+        """Take the window away for good; the session is its owner's to close."""
         self._watch.stop()
         self._start_timer.stop()
-        super().closeEvent(event)
+        super().dismiss()
 
     def _bind(self) -> None:
         bind = self.services.actions.bind
@@ -163,7 +165,7 @@ class AnnotateStage(StageFrame):
         self.build(self.services.actions, slots)
         for action_id, slot in slots.items():
             bind(self, action_id, slot)
-        bind(self, "help.keys", self._show_keys)
+        bind(self, "help.keys", self.show_keys)
         bind_view_actions(self, self.canvas, self.services.actions)
         PeekFilter(self, self.canvas, self.services.actions)
 
@@ -243,9 +245,26 @@ class AnnotateStage(StageFrame):
             self._pause(stage_cards.paused())
 
     def leave(self) -> None:
-        """Out of the stage; what is recorded stays."""
-        if self.phase is Phase.LOOKING:
-            self._drop_look("leave")
+        """Out of the stage; what is recorded stays. A tracker being opened or a mask being made is waited for first."""
+        if self.phase is Phase.OPENING:
+            self._wants_out = True
+            self.put(stage_cards.going_back())
+        elif self.phase is Phase.WORKING:
+            self._wants_out = True
+            self.result_bar.remark.say(tr("Going back as soon as the mask is kept…"))
+            self.result_bar.remark.show()
+        else:
+            if self.phase is Phase.LOOKING:
+                self._drop_look("leave")
+            self._go_out()
+
+    def _put_or_go_out(self, phase: Phase, card: Card) -> None:
+        if self._wants_out:
+            self._go_out()
+        else:
+            self._show_card(phase, card)
+
+    def _go_out(self) -> None:
         self._start_timer.stop()
         self.left.emit()
 
@@ -312,6 +331,7 @@ class AnnotateStage(StageFrame):
     def _begin_trial(self) -> None:
         view = self.canvas.screen_view()
         if self.phase is not Phase.LOOKING or view is None:
+            self._trial_id = ""  # paused at this very moment: the trial begins with the next paint
             return
         image_id = self._list.image_id
         try:
@@ -326,7 +346,7 @@ class AnnotateStage(StageFrame):
         if self._trial_id in ("", "pending"):
             return
         self._key_at_s = time.perf_counter()
-        self._first_mask_s = 0.0
+        self._draft.begin()
         look = self.session.end(outcome=outcome)
         self._trial_id = ""
         self._go_to(Phase.WORKING)
@@ -335,21 +355,13 @@ class AnnotateStage(StageFrame):
         self._labels.make(
             look,
             self._images.pixels(look.image_id).display_u8(home_slice),
-            on_draft=lambda maps: self._on_draft(look, maps),
-            on_done=lambda result: self._on_labels(look, result),
+            on_draft=self._draft.offer,
+            on_done=self._on_labels,
+            on_failed=self._on_labels_failed,
         )
 
-    def _on_draft(self, look: Look, maps: LabelMaps) -> None:
-        def show() -> None:
-            if self.phase is Phase.WORKING and self._list.image_id == look.image_id:
-                self.show_draft(maps)
-                self.canvas.repaint()
-                self._first_mask_s = time.perf_counter() - self._key_at_s
-
-        since_key_ms = round(1e3 * (time.perf_counter() - self._key_at_s))
-        QTimer.singleShot(max(0, DRAFT_AFTER_MS - since_key_ms), self, show)
-
-    def _on_labels(self, look: Look, result: LookResult) -> None:
+    def _on_labels(self, result: LookResult) -> None:
+        self._draft.end()
         self.result = result
         self._go_to(Phase.RESULT)
         self.show_result(result)
@@ -359,13 +371,21 @@ class AnnotateStage(StageFrame):
         self.canvas.repaint()
         seconds = time.perf_counter() - self._key_at_s
         self.seconds_to_mask.append(seconds)
-        self.seconds_to_first_mask.append(self._first_mask_s or seconds)
+        self.seconds_to_first_mask.append(self._draft.seconds or seconds)
         # Kept in the same turn of the loop in which it is shown: no key comes in between.
         desk, study = self.services.desk, self.services.open_study
         desk.store(lambda: store_look(study, result))
-        desk.start_over(look.image_id, look.target, np.asarray(result.maps.levels[0]))
-        self.mask_shown.emit(look.image_id)
-        self.services.trial_saved.emit(look.image_id)
+        image_id = result.record.image_id
+        desk.start_over(image_id, result.record.target, np.asarray(result.maps.levels[0]))
+        self.mask_shown.emit(image_id)
+        self.services.trial_saved.emit(image_id)
+        if self._wants_out:
+            self._go_out()
+
+    def _on_labels_failed(self, error: BaseException) -> None:
+        self._draft.end()
+        self.services.show_error(error)
+        self._put_or_go_out(Phase.CARD, stage_cards.no_mask())
 
     def _accept_or_repeat(self) -> None:
         if self.result is None:
@@ -472,10 +492,3 @@ class AnnotateStage(StageFrame):
         else:
             self.setFocus()
         self.phase_changed.emit(phase.value)
-
-    def _show_keys(self) -> None:
-        if self.phase is Phase.LOOKING:
-            return
-        if self._overlay is None:
-            self._overlay = KeyOverlay(self.services.actions, self)
-        self._overlay.open_for("annotate")

@@ -25,6 +25,17 @@ def opening() -> Card:
     return Card(tr("Opening the tracker…"))
 
 
+def going_back() -> Card:
+    """The annotator wants out while the tracker is being opened."""
+    return Card(tr("Going back…"), tr("As soon as the tracker has answered."))
+
+
+def no_mask() -> Card:
+    """The mask of a look could not be made."""
+    words = tr("Its gaze is kept in the session. You can look at the image again.")
+    return Card(tr("There is no mask of this look"), words, tr("Enter looks again · Esc goes back to the worklist"))
+
+
 def cannot_open(error: BaseException) -> Card:
     """The tracker did not open."""
     hint = error.hint if isinstance(error, UserFacingError) else str(error)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QCloseEvent, QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.actions import ActionRegistry
 from app.colour_maps import LEVEL_COLOURS
+from app.key_overlay import KeyOverlay
 from app.stage_cards import Card
 from app.stage_phase import Phase
 from app.texts import tr
@@ -25,16 +26,21 @@ from workflows.look_labels import LookResult
 
 
 class StageFrame(QWidget):
-    """Shows a phase; what leads from one to the next is a subclass's."""
+    """Shows a phase; what leads from one to the next is a subclass's. close_asked: by the window system."""
+
+    close_asked = Signal()
 
     def __init__(self) -> None:
         super().__init__()
+        self._is_dismissed = False
+        self._overlay: KeyOverlay | None = None
         self.phase = Phase.OPENING
         self.canvas = ImageCanvas(margin=0.0)
         self.card, self.start_target = CardPage(), StartTargetPage()
 
     def build(self, actions: ActionRegistry, slots: Mapping[str, Callable[[], object]]) -> None:
         """Put everything in its place. slots: what each action does, by its id."""
+        self._actions = actions
         self.setWindowTitle(tr("Sightline"))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._middle = QStackedWidget()
@@ -76,6 +82,7 @@ class StageFrame(QWidget):
         )
         self.result_bar.remark.say(tr("Refining the mask…"))
         self.result_bar.remark.show()
+        self.canvas.repaint()
 
     def show_result(self, result: LookResult) -> None:
         """The mask on the image, how good the gaze was, and what may be done."""
@@ -95,6 +102,27 @@ class StageFrame(QWidget):
             remark = tr("Too much gaze is missing. Enter looks again; F keeps it and flags it.")
         self.result_bar.remark.say(remark)
         self.result_bar.offer(counts=counts)
+
+    def show_keys(self) -> None:
+        """All keys over the stage; never over an image that is looked at."""
+        if self.phase is Phase.LOOKING:
+            return
+        if self._overlay is None:
+            self._overlay = KeyOverlay(self._actions, self)
+        self._overlay.open_for("annotate")
+
+    def dismiss(self) -> None:
+        """Take the window away for good."""
+        self._is_dismissed = True
+        self.close()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        # A window that only vanished would leave its recording running, with nobody to take the samples in.
+        if self._is_dismissed:
+            event.accept()
+        else:
+            event.ignore()
+            self.close_asked.emit()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

@@ -42,17 +42,25 @@ class LabelsBeside:
         *,
         on_draft: Callable[[LabelMaps], None],
         on_done: Callable[[LookResult], None],
+        on_failed: Callable[[BaseException], None],
     ) -> None:
         """The maps and the trial of a look; before them, where refining takes its time, the levels of the heatmap."""
         protocol, annotator = self._services.open_study.settings.protocol, self._services.annotator
         if self._maker.parameters.source != "none":
-            self._services.tasks.start("", lambda _report, _cancel: self._maker.draft(protocol, look), on_done=on_draft)
+            self._services.tasks.start(
+                "",
+                lambda _report, _cancel: self._maker.draft(protocol, look),
+                on_done=on_draft,
+                # What is wrong with the look is said once, by the mask itself.
+                on_failed=lambda error: _log.info("nothing stands in for the mask: %s", error),
+            )
         self._services.tasks.start(
             "",
             lambda report, cancel: self._maker.make(
                 protocol, annotator, look, image_u8, on_progress=report, cancel=cancel
             ),
             on_done=on_done,
+            on_failed=on_failed,
         )
 
     def forget(self, image_id: str) -> None:

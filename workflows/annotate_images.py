@@ -150,7 +150,7 @@ class AnnotationSession:
             },
         )
         self._views, self._shut = [(now, view)], []
-        self._parts = [rows[rows["time_ns"] >= now - RUN_UP_NS] for rows in self._parts]
+        self._forget_before(now - RUN_UP_NS)
         self._shut_since = now if clutch else 0
         self._counts_since, self._acted = now, []
         self._behind = []
@@ -204,7 +204,12 @@ class AnnotationSession:
             _log.warning("%d samples were missed on screen; the journal has them", n_missed)
         if len(rows):
             self._parts.append(rows)
+            if self._current is None:  # between images only the run-up of the next is needed
+                self._forget_before(int(rows["time_ns"][-1]) - RUN_UP_NS)
         self.recording.poll()
+
+    def _forget_before(self, time_ns: int) -> None:
+        self._parts = [rows for rows in self._parts if rows["time_ns"][-1] >= time_ns]
 
     def seconds_without_eyes(self) -> float:
         """How long no eye has been seen, by the clock of the samples: also when none come at all."""

@@ -193,7 +193,7 @@ class AnnotateScreen(Screen):
         stage, self.stage = self.stage, None
         if stage is None:
             return
-        stage.close()
+        stage.dismiss()
         session = stage.session
         if waits:
             session.close()

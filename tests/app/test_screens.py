@@ -91,7 +91,7 @@ def test_that_every_action_has_a_key_and_a_place_where_it_works(window, tmp_path
     elsewhere = {name for name in known if name.startswith("calibrate.") and f'"{name}"' in stage_source}
     assert known - bound - held - elsewhere == set()
     assert [action.action_id for action in ACTIONS if not actions.keys(action.action_id)] == []
-    stage.close()
+    stage.dismiss()
     stage.deleteLater()
 
 
