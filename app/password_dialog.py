@@ -46,6 +46,11 @@ class PasswordDialog(QDialog):
         self._go.setDefault(True)
         column.addLayout(row(None, button(tr("Cancel"), self.reject), self._go))
 
+    def reject(self) -> None:
+        # A password that is being stored will be in force; whoever asked for it stays until it is.
+        if self._go.isEnabled():
+            super().reject()
+
     def _set(self) -> None:
         if self.first.text() != self.second.text():
             self._problem.setText(tr("The two are not the same."))

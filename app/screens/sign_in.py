@@ -15,6 +15,7 @@ from app.widgets.plain import button, card, field_label, label, row, set_state
 from domain.errors import UserFacingError
 from domain.events import CancelToken, OnProgress
 from storage.people_table import Annotator
+from storage.study import Study
 
 
 @screens.register("sign_in")
@@ -28,6 +29,7 @@ class SignInScreen(Screen):
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
+        self._asked: Study | None = None
         whole = QVBoxLayout(self)
         frame, column = card(margin=32, spacing=16)
         frame.setFixedWidth(460)
@@ -103,6 +105,7 @@ class SignInScreen(Screen):
         if not isinstance(person, Annotator) or not self._go.isEnabled():
             return
         study, secret = self.services.open_study, self.password.text()
+        self._asked = study
         if not study.is_guarded:
             self._on_signed_in(person)
             return
@@ -114,9 +117,14 @@ class SignInScreen(Screen):
             return study.sign_in(person.name, secret)
 
         task = self.services.tasks.start("", check, on_done=self._on_signed_in, on_failed=self._on_refused)
-        task.ended.connect(lambda: self._go.setEnabled(True))
+        task.ended.connect(self._on_checked)
+
+    def _on_checked(self) -> None:
+        self._go.setEnabled(True)
 
     def _on_signed_in(self, person: Annotator) -> None:
+        if self.services.study is not self._asked:
+            return  # another study was opened meanwhile; who one is in this one says nothing there
         self.services.set_annotator(person.name, person.role)
         self.services.settings.annotator = person.name
         self.services.settings.save()

@@ -151,3 +151,19 @@ def test_that_the_first_password_set_on_the_screen_makes_everybody_sign_in(windo
     assert QTest.qWaitForWindowActive(window, 5000)
     type_in(window, "adam", SECRET)
     wait_until(lambda: window.current_screen == "worklist")
+
+
+@pytest.mark.window
+def test_that_a_password_checked_for_one_study_signs_nobody_in_to_another(window, guarded, wait_until, tmp_path: Path):
+    type_in(window, "adam", SECRET)
+    assert not window.screen_widget("sign_in")._go.isEnabled()  # the password is being checked
+    other = open_sample_study(tmp_path / "other", n_frames=2)
+    other.add_annotator("olga", Role.ADMIN)
+    other.set_password("olga", SECRET)
+    window.use_study(other)
+    wait_until(lambda: not window.tasks.active)
+    QTest.qWait(50)
+    assert window.services.is_signed_out
+    assert window.services.annotator != "adam"
+    assert refusal_shown() == ""
+    assert window.current_screen == "sign_in"
