@@ -202,12 +202,12 @@ class PredictScreen(Screen):
             return
         study, target = self.services.open_study, self._target.currentText()
 
-        def work(_report: OnProgress, _cancel: CancelToken) -> list[PredictedImage]:
+        def work(_report: OnProgress, _cancel: CancelToken) -> tuple[str, list[PredictedImage]]:
             from workflows.predict_masks import worklist
 
-            return worklist(study, target)
+            return target, worklist(study, target)
 
-        self.services.tasks.start("", work, on_done=self._show_list)
+        self.services.tasks.start("", work, on_done=self._show_list_of)
 
     def correct(self) -> None:
         """Put the model's mask on the desk, as a step that can be undone, and open it."""
@@ -230,10 +230,11 @@ class PredictScreen(Screen):
             not self._everything.isChecked(),
         )
 
-        def work(report: OnProgress, cancel: CancelToken) -> list[PredictedImage]:
+        def work(report: OnProgress, cancel: CancelToken) -> tuple[str, list[PredictedImage]]:
             from workflows.predict_masks import predict_study
 
-            return predict_study(study, model, target=target, only_open=only_open, on_progress=report, cancel=cancel)
+            found = predict_study(study, model, target=target, only_open=only_open, on_progress=report, cancel=cancel)
+            return target, found
 
         self._run(work, self._on_predicted)
 
@@ -258,7 +259,7 @@ class PredictScreen(Screen):
 
         self._run(work, on_done)
 
-    def _run(self, work: Work, on_done: Callable[[list[PredictedImage]], object]) -> None:
+    def _run(self, work: Work, on_done: Callable[..., object]) -> None:
         self._go.setEnabled(False)
         self._cancel.setEnabled(True)
         self._words.setText(tr("Loading the model…"))
@@ -282,10 +283,10 @@ class PredictScreen(Screen):
         if self._task is not None and not self._task.is_over:
             self._words.setText(tr("{n} of {total} images").format(n=progress.done, total=progress.total))
 
-    def _on_predicted(self, found: list[PredictedImage]) -> None:
+    def _on_predicted(self, predicted: tuple[str, list[PredictedImage]]) -> None:
         words = tr("Predicted: {n}. Look at the doubtful ones first.")
-        self._words.setText(words.format(n=len(found)))
-        self._show_list(found)
+        self._words.setText(words.format(n=len(predicted[1])))
+        self._show_list_of(predicted)
 
     def _on_failed(self, error: BaseException) -> None:
         if isinstance(error, UserFacingError):
@@ -301,7 +302,10 @@ class PredictScreen(Screen):
         if self._task is not None and self._task.cancel_token.is_cancelled:
             self.refresh()
 
-    def _show_list(self, found: list[PredictedImage]) -> None:
+    def _show_list_of(self, listed: tuple[str, list[PredictedImage]]) -> None:
+        target, found = listed
+        if target != self._target.currentText():
+            return  # another target was chosen while this one was predicted or read
         chosen = self._list.currentItem().data(_ID) if self._list.currentItem() is not None else None
         self._list.clear()
         for one in found:

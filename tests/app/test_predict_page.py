@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tests.app.stage_walk import visible_texts
-from workflows.predict_masks import MODEL_AUTHOR
+from workflows.predict_masks import MODEL_AUTHOR, PredictedImage
 from workflows.sample_study import open_sample_study
 
 
@@ -51,3 +51,21 @@ def test_that_the_most_doubtful_prediction_comes_first_and_goes_to_the_desk_as_a
     assert study.mask(first, window.services.annotator, target) is None  # nothing counts before it is accepted
     desk.undo()
     assert not desk.mask((first, target)).any()
+
+
+def test_that_a_list_of_another_target_than_the_chosen_one_is_not_shown(
+    window: Any, tmp_path: Path, wait_until: Callable[..., None]
+) -> None:
+    study = open_sample_study(tmp_path / "study", n_frames=2)
+    run = study.folder / "runs" / "001-tiny"
+    run.mkdir(parents=True)
+    (run / "model.safetensors").write_bytes(b"")  # only its name is read here
+    window.use_study(study)
+    window.navigate("predict")
+    page = window.screen_widget("predict")
+    wait_until(lambda: not window.tasks.active)
+    image_id, chosen = study.images()[0].image_id, page._target.currentText()
+    page._on_predicted((f"not {chosen}", [PredictedImage(image_id, 0.5, 0.1)]))
+    assert page._list.count() == 0
+    page._on_predicted((chosen, [PredictedImage(image_id, 0.5, 0.1)]))
+    assert page._list.count() == 1
