@@ -25,18 +25,19 @@ class ModelChoice(QObject):
         self._services = services
         self._page = page
         self.question: QMessageBox | None = None
+        self._offered: RunSummary | None = None
 
     def offer(self, run: RunSummary) -> None:
         """Score the model and the one in use on the same reviewed masks, then ask."""
         before = active_model(self._services.open_study)
+        self._offered = run
         self.busy.emit(True)
         self.said.emit(tr("Comparing on reviewed masks…"), "")
         self._services.tasks.start(
             tr("Comparing models"),
             lambda _report, cancel: compared(run.folder, before=before, cancel=cancel),
-            on_done=lambda found: self._ask(run, comparison_words(found)),
-            # Without a comparison the choice is still the user's.
-            on_failed=lambda error: self._ask(run, tr("There is no comparison: {why}").format(why=error)),
+            on_done=self._on_compared,
+            on_failed=self._on_not_compared,
         )
 
     def use(self, run: RunSummary) -> None:
@@ -51,6 +52,15 @@ class ModelChoice(QObject):
         in_use = tr("The model of {name} is in use again.").format(name=model.stem) if model is not None else ""
         self.said.emit(in_use or tr("No model is in use."), "")
         self.changed.emit()
+
+    def _on_compared(self, found: Comparison) -> None:
+        if self._offered is not None:
+            self._ask(self._offered, comparison_words(found))
+
+    def _on_not_compared(self, error: BaseException) -> None:
+        # Without a comparison the choice is still the user's.
+        if self._offered is not None:
+            self._ask(self._offered, tr("There is no comparison: {why}").format(why=error))
 
     def _ask(self, run: RunSummary, words: str) -> None:
         self.busy.emit(False)

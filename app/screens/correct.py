@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -348,7 +349,7 @@ class CorrectScreen(Screen):
         maps = self._draft.maps if self._draft is not None else None
         for number, threshold in enumerate(maps.parameters.thresholds if maps is not None else (), start=1):
             colour = LEVEL_COLOURS[(number - 1) % len(LEVEL_COLOURS)]
-            made = button(f"{threshold:.2f}", lambda value=threshold: self._choose_level(value))  # type: ignore[misc]
+            made = button(f"{threshold:.2f}", partial(self._choose_level, threshold))
             made.setToolTip(tr("Level {n} of the study").format(n=number))
             made.setStyleSheet(f"border-bottom: 2px solid {colour}; padding: 4px 8px;")
             self._level_buttons.addWidget(made)

@@ -56,6 +56,7 @@ class ExportScreen(Screen):
         super().__init__(services)
         self._task: Task | None = None
         self._done_folder: Path | None = None
+        self._is_writing = False
         column, _head = page(
             self, tr("Export"), tr("A dataset for other programs. It is checked first and written whole or not at all.")
         )
@@ -154,17 +155,17 @@ class ExportScreen(Screen):
         study, name, options = self.services.open_study, self._format_name(), self._options()
         folder = Path(self._folder.text().strip() or str(study.folder / "exports" / name))
         self._go.setEnabled(False)
+        self._is_writing = not dry
         self._cancel.setEnabled(not dry)
         self._words.setText(tr("Checking…") if dry else tr("Writing…"))
-        task = self.services.tasks.start(
+        self._task = self.services.tasks.start(
             "" if dry else tr("Exporting"),
             lambda report, cancel: export(study, name, folder, options, dry_run=dry, on_progress=report, cancel=cancel),
             on_done=self._on_checked if dry else self._on_exported,
             on_failed=self._on_failed,
             on_progress=self._on_progress,
         )
-        self._task = task
-        task.ended.connect(lambda: self._on_ended(task))
+        self._task.ended.connect(self._on_ended)
 
     def _stop(self) -> None:
         if self._task is not None and not self._task.is_over:
@@ -214,13 +215,16 @@ class ExportScreen(Screen):
         self._bar.setRange(0, max(progress.total, 1))
         self._bar.setValue(progress.done)
 
-    def _on_ended(self, task: Task) -> None:
-        if task is self._task:
+    def _on_ended(self) -> None:
+        task = self._task
+        if task is not None and task.is_over:  # not one that was stopped for the one that runs
             self._cancel.setEnabled(False)
             self._bar.setRange(0, 1)
             self._bar.setValue(0)
-            if not task.cancel_token.is_cancelled:
-                self._go.setEnabled(self._go.isEnabled() or self._done_folder is not None)
+            if (
+                self._is_writing
+            ):  # a check said before that it may be written, and may have been mended by another folder
+                self._go.setEnabled(True)
 
     def _on_choice(self) -> None:
         self._folder.setText(str(self.services.open_study.folder / "exports" / self._format_name()))

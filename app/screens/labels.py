@@ -382,7 +382,10 @@ class LabelsScreen(Screen):
             lambda report, cancel: mean_dice(study, trials, parameters, on_progress=report, cancel=cancel),
             on_done=self._on_compared,
         )
-        task.ended.connect(lambda: self._compare.setEnabled(True))
+        task.ended.connect(self._on_compare_ended)
+
+    def _on_compare_ended(self) -> None:
+        self._compare.setEnabled(True)
 
     def _on_compared(self, found: tuple[list[float], int]) -> None:
         values, n_images = found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from PySide6.QtCore import QSize, Signal
 from PySide6.QtGui import QAction
@@ -50,7 +51,7 @@ class EditBar(QFrame):
         line.addSpacing(8)
         self._tool_buttons: dict[Tool, QToolButton] = {}
         for tool, action_id in TOOLS:
-            made = self._strip_button(actions, action_id, lambda tool=tool: self.tools.choose(tool))  # type: ignore[misc]
+            made = self._strip_button(actions, action_id, partial(self.tools.choose, tool))
             made.setCheckable(True)
             self._tool_buttons[tool] = made
             line.addWidget(made)
@@ -118,10 +119,7 @@ class EditBar(QFrame):
         self._set_active(False)
 
     def _bind(self, owner: QWidget, actions: ActionRegistry) -> list[QAction]:
-        bound = [
-            actions.bind(owner, action_id, lambda tool=tool: self.tools.choose(tool))  # type: ignore[misc]
-            for tool, action_id in TOOLS
-        ]
+        bound = [actions.bind(owner, action_id, partial(self.tools.choose, tool)) for tool, action_id in TOOLS]
         slots: dict[str, Callable[[], object]] = {
             "correct.fill_holes": self.tools.fill_holes,
             "correct.smaller": lambda: self.tools.set_radius(self.tools.radius / 1.2),
