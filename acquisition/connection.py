@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 5.0
 LOOK_EVERY_S = 0.05
+AFTER_ERROR_S = 0.25
 SILENT_AFTER_S = 1.0
 LATE_AFTER_S = 0.25
 """A look so late means that this process was not scheduled, which says nothing about the tracker."""
@@ -71,13 +72,15 @@ class Connection:
             try:
                 now_ns = time.perf_counter_ns()
                 since_s, looked_ns = (now_ns - looked_ns) / 1e9, now_ns
-                if self._lost.is_set():
+                if self._lost.is_set() or self.state == "lost":  # lost: an attempt ended in an error nobody foresaw
                     self._bring_back()
                     looked_ns, self._unheard_s = time.perf_counter_ns(), 0.0  # that took its time; nobody was late
                 elif self.state in ("streaming", "silent") and self._is_watched:
                     self._look_for_silence(since_s)
             except Exception:
                 log.exception("the connection is still watched after an error")
+                self._closing.wait(AFTER_ERROR_S)
+                looked_ns = time.perf_counter_ns()
 
     def _look_for_silence(self, since_s: float) -> None:
         """Count only the time in which this process ran: who was not scheduled cannot call the tracker silent."""

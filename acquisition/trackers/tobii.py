@@ -138,8 +138,8 @@ class TobiiTracker(Tracker):
         early, self._early = self._early, []
         for kind, payload in early:
             sink.notify(kind, payload)
-        capabilities = self._tracker.device_capabilities
         with asking("start its streams"):
+            capabilities = self._tracker.device_capabilities
             if "capability_has_eye_openness_data" in capabilities:
                 self._merger = OpennessMerger(sink)
                 self._subscriptions.add_stream(self._sdk.EYETRACKER_EYE_OPENNESS_DATA, self._on_openness)
@@ -201,7 +201,7 @@ class TobiiTracker(Tracker):
                 self._merger.gaze(device_us, system_us, row.packed)
             elif self._sink is not None:
                 self._sink.packed_sample(device_us, system_us, row.packed)
-        except Exception as error:  # noqa: BLE001 - as in `_subscribe`, without one more call for each sample
+        except Exception as error:  # noqa: BLE001 - as in `SdkSubscriptions.add`, without one more call for each sample
             self._note_callback_error(self._sdk.EYETRACKER_GAZE_DATA, error)
 
     def _on_openness(self, data: Mapping[str, Any]) -> None:

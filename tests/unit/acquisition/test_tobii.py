@@ -13,7 +13,7 @@ import pytest
 from acquisition.connection import Connection
 from acquisition.recorder import Recorder
 from acquisition.ring import Ring
-from acquisition.tracker import HAS_OPENNESS, TrackerSettings, trackers
+from acquisition.tracker import CONNECTION_LOST, HAS_OPENNESS, TrackerSettings, trackers
 from domain.errors import TrackerError
 from tests.contracts.tracker_stands import ListSink, RealClock, Stand, open_tracker, stand_for
 
@@ -226,6 +226,35 @@ def test_that_the_host_brings_a_lost_tracker_back(name: str, tmp_path: Path, mon
     assert rows["segment"][-1] == mended["segment"] == 1
     assert np.all(np.diff(rows["seq"]) == 1)
     assert np.all(np.diff(rows["time_ns"]) > 0)
+
+
+def test_that_an_error_nobody_foresaw_does_not_end_the_attempts_to_bring_a_tracker_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with stand_for("tobii", tmp_path, monkeypatch) as stand:
+        ring = Ring(tmp_path / "ring", create=True, slots=4096)
+        tracker = trackers.get("tobii")(stand.settings, ring.clock)
+        recorder = Recorder(ring, lambda _kind, _payload: None, system_offset_ns=tracker.system_offset_ns)
+        connection = Connection(tracker, recorder)
+        connection.start()
+        wait_until(lambda: ring.head > 10)
+        start, tried = tracker.start, []
+
+        def fails_once(sink: Any) -> None:
+            tried.append(sink)
+            if len(tried) == 1:
+                raise ZeroDivisionError("what no driver promises")
+            start(sink)
+
+        monkeypatch.setattr(tracker, "start", fails_once)
+        connection.on_notification(CONNECTION_LOST)
+        wait_until(lambda: len(tried) == 2 and connection.state == "streaming")
+        head = ring.head
+        wait_until(lambda: ring.head > head + 10)
+        connection.close()
+        tracker.close()
+        recorder.close()
+        ring.close(remove=True)
 
 
 def test_settings_survive_their_message() -> None:
