@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.errors import UserFacingError
+from domain.errors import BadFileError, UserFacingError
 from domain.events import CancelToken, OnProgress, Progress, no_progress
 from domain.study import Role
 from storage.atomic_write import write_text_atomically
@@ -98,13 +98,22 @@ def model_in_use(study: Study) -> Path:
 
 
 def worklist(study: Study, target: str = "") -> list[PredictedImage]:
-    """The images of the last prediction that nobody has accepted yet, most uncertain first."""
+    """The images of the last prediction that nobody has accepted yet, most uncertain first.
+
+    Raises:
+        BadFileError: the list is damaged.
+    """
     name = target or study.settings.targets[0].name
     path = _worklist_path(study, name)
     if not path.exists():
         return []
-    rows = json.loads(path.read_text("utf-8"))["images"]
-    listed = [PredictedImage(row["image_id"], row["uncertainty"], row["area_share"]) for row in rows]
+    try:
+        rows = json.loads(path.read_text("utf-8"))["images"]
+        listed = [
+            PredictedImage(str(row["image_id"]), float(row["uncertainty"]), float(row["area_share"])) for row in rows
+        ]
+    except (OSError, ValueError, OverflowError, LookupError, TypeError) as error:
+        raise BadFileError(f"{path} is damaged: {error}.", "Predict again to have it made anew.") from error
     return [one for one in listed if study.accepted_mask(one.image_id, name) is None]
 
 

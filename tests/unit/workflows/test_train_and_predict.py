@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from domain.errors import UserFacingError
+from domain.errors import BadFileError, UserFacingError
 from domain.fixations import ImageFixations
 from domain.labels import LabelMaps, LabelParameters
 from domain.study import Outcome, StudyImage, StudySettings, Target
@@ -81,6 +81,16 @@ def test_that_a_frozen_study_has_maps_masks_splits_and_the_share_of_gaze_off_the
     assert first.outside_share == pytest.approx(0.25)
     assert first.mask_origin == "reference"
     assert snapshot.is_simulated
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"images": [{"image_id": "i0"}]}', '{"images": [{"image_id": "i0", "uncertainty": null}]}']
+)
+def test_that_a_damaged_list_of_predictions_is_told_in_words(tmp_path: Path, text: str) -> None:
+    with Study.create(tmp_path / "study", StudySettings("test", (Target("polyp"),))) as study:
+        (study.folder / "runs" / "worklist-polyp.json").write_text(text)
+        with pytest.raises(BadFileError, match="Predict again"):
+            worklist(study)
 
 
 def test_that_a_study_trains_predicts_and_lets_a_model_be_chosen_and_taken_back(tmp_path: Path) -> None:
