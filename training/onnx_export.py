@@ -170,10 +170,11 @@ def _compare(session: object, predictor: Predictor, images: Sequence[NDArray[np.
     from training.scores import dice
 
     ours = Predictor(predictor.net, predictor.config, Place(torch.device("cpu"), None))
+    run = session.run  # type: ignore[attr-defined]  # onnxruntime is imported where it is asked for only
     largest, agreements = 0.0, []
     for image in images:
         wanted = ours.predict(image)
-        found = session.run(["probability"], {"image": np.ascontiguousarray(image)})[0]  # type: ignore[attr-defined]
+        found = run(["probability"], {"image": np.ascontiguousarray(image)})[0]
         largest = max(largest, float(np.abs(found - wanted.probability).max()))
         agreements.append(dice(found > 0.5, wanted.mask))
     return ExportCheck(len(images), largest, float(np.mean(agreements)))

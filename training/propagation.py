@@ -39,7 +39,7 @@ def propagate_logits(features: Tensor, logits: Tensor, bias: Tensor) -> Tensor:
         (B, 1, H, W) in the type of the logits; scores and softmax are computed in at least fp32.
     """
     # torch.autograd.Function.apply is untyped
-    return _Propagation.apply(features, logits, bias)  # type: ignore[no-any-return, no-untyped-call]
+    return _Propagation.apply(features, logits, bias)  # type: ignore[no-any-return, no-untyped-call]  # untyped in torch
 
 
 class _Propagation(torch.autograd.Function):

@@ -27,7 +27,7 @@ if (RADIUS, DILATION) != (2, 2):
 def propagate_with_triton(features: Tensor, logits: Tensor, bias: Tensor) -> Tensor:
     """Propagated logits (B, 1, H, W) as `training.propagation.propagate_logits` gives them."""
     # torch.autograd.Function.apply is untyped
-    return _TritonPropagation.apply(features, logits, bias)  # type: ignore[no-any-return, no-untyped-call]
+    return _TritonPropagation.apply(features, logits, bias)  # type: ignore[no-any-return, no-untyped-call]  # untyped in torch
 
 
 class _TritonPropagation(torch.autograd.Function):

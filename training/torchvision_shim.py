@@ -28,8 +28,8 @@ def ensure_torchvision() -> None:
             raise
         for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
             del sys.modules[name]
-        library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
+        library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]  # untyped in torch
         for signature in _MISSING.values():
-            library.define(signature)  # type: ignore[no-untyped-call]
+            library.define(signature)  # type: ignore[no-untyped-call]  # untyped in torch
         _kept.append(library)
         importlib.import_module("torchvision")
