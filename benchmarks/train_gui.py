@@ -1,6 +1,6 @@
 """Is the window smooth while a worker trains at full load, and how soon does it stop? Simulated gaze, synthetic frames.
 
-    python -m benchmarks.train_gui [--seconds 30] [--quick]
+    python -m benchmarks.train_gui [--seconds 30] [--quick] [--size 1366x768]
 
 A frame is asked for 60 times a second on the training page; its time runs from the moment it was due until both plots
 are painted, so waiting for a processor counts; what the thread of the window itself computed for it is told beside it,
@@ -34,18 +34,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--quick", action="store_true", help="five seconds")
+    parser.add_argument("--size", default="1366x768", help="of the window, in pixels")
     options = parser.parse_args()
     seconds = 5.0 if options.quick else options.seconds
     if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SIGHTLINE_HOME"] = folder
-        figures = _measured(Path(folder), seconds)
+        figures = _measured(Path(folder), seconds, options.size)
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg()) if hasattr(os, "getloadavg") else "unknown"
-    return show(f"The training page while a worker trains, {os.cpu_count()} cores, load {load}", figures)
+    return show(
+        f"The training page ({options.size}) while a worker trains, {os.cpu_count()} cores, load {load}", figures
+    )
 
 
-def _measured(folder: Path, seconds: float) -> list[Figure]:
+def _measured(folder: Path, seconds: float, size: str) -> list[Figure]:
     from app.entry import application, main_window
     from app.screens.train import TrainScreen
     from benchmarks.frames import study_with_labels
@@ -54,7 +57,8 @@ def _measured(folder: Path, seconds: float) -> list[Figure]:
 
     app = application(UserSettings())
     window = main_window(UserSettings(path=str(folder / "settings.json")))
-    window.resize(1366, 768)
+    width, height = (int(number) for number in size.split("x"))
+    window.resize(width, height)
     window.show()
     study = study_with_labels(folder / "study", n_images=24)
     window.services.set_annotator("anna", Role.ADMIN)
