@@ -303,8 +303,7 @@ class MainWindow(QMainWindow):
         """Show all keys over the window; any key closes it."""
         if self._overlay is None:
             self._overlay = KeyOverlay(self.actions_registry, self)
-        kind = self._current
-        self._overlay.open_for(kind)
+        self._overlay.open_for(self._current)
 
     # what changes
 

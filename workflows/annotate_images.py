@@ -111,8 +111,8 @@ class AnnotationSession:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the tracker's process still answers."""
-        return self.recording.host.is_alive
+        """Whether the tracker's process answers and what it sees is recorded."""
+        return self.recording.host.is_alive and not self.recording.is_cut
 
     @property
     def is_simulated(self) -> bool:

@@ -124,6 +124,11 @@ class RecordSession:
         return self.session_id if part == 1 else f"{self.session_id}-part{part}"
 
     @property
+    def is_cut(self) -> bool:
+        """Whether the host has died and the recording does not go on yet, though a new host may live already."""
+        return self._is_cut
+
+    @property
     def display(self) -> Display:
         """The screen that the gaze refers to."""
         return self.settings.display

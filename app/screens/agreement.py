@@ -94,6 +94,8 @@ class AgreementScreen(Screen):
         )
 
     def _show(self, report: AgreementReport) -> None:
+        if report.target != self._target.currentText():
+            return  # another target was chosen while this one was compared
         if report.n_images_with_two:
             self._summary.setText(
                 tr("{n} images have masks of two or more annotators.").format(n=report.n_images_with_two)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -106,6 +107,28 @@ def test_that_a_host_that_cannot_be_started_yet_is_tried_again(tmp_path: Path, m
     assert len(tries) == 3
     assert session.close().ending == "complete"
     assert len(list(tmp_path.glob("*.h5"))) == 2
+
+
+def test_that_a_host_that_is_back_does_not_count_before_the_recording_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = RecordSession(tmp_path, TrackerSettings(rate_hz=120.0))
+    session.open()
+    real, may_go_on = TrackerHost.start_recording, threading.Event()
+
+    def when_told(host: TrackerHost, path: Path, header: dict) -> int:
+        assert may_go_on.wait(60.0)
+        return real(host, path, header)
+
+    monkeypatch.setattr(TrackerHost, "start_recording", when_told)
+    assert not session.is_cut
+    kill(session.host)
+    poll_until(session, lambda: session.host.is_alive)
+    assert session.is_cut
+    may_go_on.set()
+    poll_until(session, lambda: HOST_RESTARTED in [event.kind for event in session.events()])
+    assert not session.is_cut
+    session.close()
 
 
 def test_that_a_sitting_that_ends_while_the_host_is_dead_keeps_its_journal(
