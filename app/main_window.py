@@ -75,6 +75,7 @@ class MainWindow(QMainWindow):
         self.tasks.failed.connect(self.error_hook.show)
         self.services.study_changed.connect(self._on_study_changed)
         self.services.annotator_changed.connect(self._on_annotator_changed)
+        self.services.settings_changed.connect(self._show_study)
         self.services.tracker_changed.connect(self._show_tracker)
         self._age_timer = QTimer(self)
         self._age_timer.setInterval(30_000)
@@ -307,10 +308,13 @@ class MainWindow(QMainWindow):
 
     # what changes
 
-    def _on_study_changed(self) -> None:
+    def _show_study(self) -> None:
         study = self.services.study
         self._study_label.setText(study.settings.name if study is not None else tr("No study open"))
         self._simulated_label.setVisible(study is not None and study.settings.is_simulated)
+
+    def _on_study_changed(self) -> None:
+        self._show_study()
         self._forget_screens()
         self._show_rail()
         self._show_tracker()

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from app.context import Services
 from app.screen import Screen, screens
+from app.target_choice import list_targets
 from app.texts import tr
 from app.widgets.agreement_plots import AgreementPlots
 from app.widgets.plain import button, card, label, page
@@ -43,10 +44,7 @@ class AgreementScreen(Screen):
             tr("The newest masks of all annotators. A click on a dot opens its case."),
         )
         self._target = QComboBox()
-        for target in services.open_study.settings.targets:
-            self._target.addItem(target.name)
         self._target.setAccessibleName(tr("Target"))
-        self._target.setVisible(self._target.count() > 1)
         self._target.currentIndexChanged.connect(lambda _index: self.refresh())
         head.addWidget(self._target, 0, Qt.AlignmentFlag.AlignTop)
         head.addWidget(button(tr("Compare again"), self.refresh, icon_name="repeat"), 0, Qt.AlignmentFlag.AlignTop)
@@ -81,6 +79,8 @@ class AgreementScreen(Screen):
         column.addWidget(self._rule)
 
     def on_shown(self, **arguments: object) -> None:
+        list_targets(self._target, self.services.open_study)
+        self._target.setVisible(self._target.count() > 1)
         self.refresh()
 
     def refresh(self) -> None:

@@ -14,6 +14,7 @@ from app.display_of_screen import display_of
 from app.full_screen import screen_named
 from app.recording_gate import ask_to_record
 from app.screen import Screen, screens
+from app.target_choice import list_targets
 from app.texts import tr
 from app.widgets.plain import EmptyState, button, card, label, page
 from workflows.annotate_images import AnnotationSession
@@ -70,8 +71,6 @@ class AnnotateScreen(Screen):
         column.addWidget(self._card)
         column.addWidget(self._empty, 1)
         column.addStretch(1)
-        for target in services.open_study.settings.targets:
-            self._targets.addItem(target.name)
         self._modes.setCurrentIndex(max(0, self._modes.findData(services.settings.recording_mode)))
         self._targets.currentIndexChanged.connect(lambda _index: self._refresh())
         services.tracker_changed.connect(self._show_tracker)
@@ -81,6 +80,7 @@ class AnnotateScreen(Screen):
         if self.stage is not None:
             self.stage.resume(screen_named(self._screens.currentText()))
             return
+        list_targets(self._targets, self.services.open_study)
         target = arguments.get("target")
         if isinstance(target, str):
             self._targets.setCurrentText(target)

@@ -63,8 +63,11 @@ class CorrectScreen(Screen):
 
     def on_shown(self, **arguments: object) -> None:
         target, back = arguments.get("target"), arguments.get("back")
+        names = [one.name for one in self.services.open_study.settings.targets]
         if isinstance(target, str):
             self._target = target
+        elif self._target not in names:
+            self._target = names[0]
         self._back = back if isinstance(back, str) else ""
         services = self.services
         self._rows = make_worklist(services.open_study, services.annotator, self._target, role=services.role).rows

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 from app.background_task import Task
 from app.context import Services
 from app.screen import Screen, screens
+from app.target_choice import list_targets
 from app.texts import tr
 from app.theme import COLOURS, icon
 from app.widgets.plain import button, card, field_label, label, page, row
@@ -67,6 +68,7 @@ class ExportScreen(Screen):
         column.addLayout(body, 1)
 
     def on_shown(self, **arguments: object) -> None:
+        list_targets(self._target, self.services.open_study)
         if not self._folder.text():
             study = self.services.open_study
             self._folder.setText(str(study.folder / "exports" / str(self._format_name())))
@@ -88,8 +90,6 @@ class ExportScreen(Screen):
             self._format.setItemData(self._format.count() - 1, whole, Qt.ItemDataRole.ToolTipRole)
         for name, words in MASKS.items():
             self._masks.addItem(tr(words), name)
-        for target in self.services.open_study.settings.targets:
-            self._target.addItem(target.name)
         for box in (self._format, self._masks, self._target):
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             box.setMinimumContentsLength(20)

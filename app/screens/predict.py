@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 from app.background_task import Task, Work
 from app.context import Services
 from app.screen import Screen, screens
+from app.target_choice import list_targets
 from app.texts import tr
 from app.widgets.image_canvas import ImageCanvas
 from app.widgets.layers import MaskLayer
@@ -94,6 +95,7 @@ class PredictScreen(Screen):
 
     def on_shown(self, **arguments: object) -> None:
         study = self.services.open_study
+        list_targets(self._target, study)
         chosen = self._model.currentData()
         self._model.clear()
         for path, is_active in models_of(study):
@@ -120,8 +122,6 @@ class PredictScreen(Screen):
         form.setHorizontalSpacing(18)
         form.setVerticalSpacing(10)
         self._model, self._target, self._what = QComboBox(), QComboBox(), QComboBox()
-        for target in self.services.open_study.settings.targets:
-            self._target.addItem(target.name)
         self._target.currentIndexChanged.connect(lambda _index: self.refresh())
         self._what.addItem(tr("The rest of this study"), "study")
         self._what.addItem(tr("A folder of images"), "folder")

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from app.context import Services
 from app.screen import Screen, screens
+from app.target_choice import list_targets
 from app.texts import tr
 from app.theme import icon, status_pixmap
 from app.widgets.folding_box import FoldingBox
@@ -86,6 +87,8 @@ class WorklistScreen(Screen):
         return self._thumbnails.is_idle
 
     def on_shown(self, **arguments: object) -> None:
+        list_targets(self._targets, self.services.open_study)
+        self._targets.setVisible(self._targets.count() > 1)
         self.refresh()
         self._view_in_use().setFocus()
 
@@ -121,11 +124,9 @@ class WorklistScreen(Screen):
         self._thumbnails.close()
 
     def _build_head(self, head: QHBoxLayout) -> None:
-        targets = [target.name for target in self.services.open_study.settings.targets]
         self._targets = QComboBox()
-        self._targets.addItems(targets)
+        list_targets(self._targets, self.services.open_study)
         self._targets.setToolTip(tr("What is looked for"))
-        self._targets.setVisible(len(targets) > 1)
         self._targets.currentIndexChanged.connect(lambda _index: self.refresh())
         self._toggle = button("", self._toggle_view, icon_name="list")
         self.services.actions.decorate(self._toggle, "worklist.toggle_grid")

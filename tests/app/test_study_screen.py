@@ -78,3 +78,32 @@ def test_that_a_preset_is_taken_with_one_button(window, shown):
     labels = window.services.study.settings.labels
     assert (labels.source, labels.sigma, labels.thresholds) == ("none", 50.0, (0.2, 0.4))
     assert "50" in shown._label_words.text()
+
+
+@pytest.mark.window
+def test_that_new_targets_and_a_new_name_are_everywhere_at_once(window, shown):
+    boxes = {
+        "annotate": "_targets",
+        "worklist": "_targets",
+        "agreement": "_target",
+        "predict": "_target",
+        "export": "_target",
+    }
+    for name in (*boxes, "correct"):
+        window.navigate(name)
+    window.navigate("study")
+    card = shown._targets
+    card.lines[0].name.setText("lesion")
+    card.add()
+    card.lines[1].name.setText("ulcer")
+    card.save()
+    shown._study_name.setText("Another name")
+    shown._save()
+    assert window._study_label.text() == "Another name"
+    for name, box in boxes.items():
+        window.navigate(name)
+        made = getattr(window.screen_widget(name), box)
+        assert [made.itemText(place) for place in range(made.count())] == ["lesion", "ulcer"], name
+    window.navigate("correct")
+    assert window.screen_widget("correct").place[1] == "lesion"
+    assert window.current_screen == "correct"
