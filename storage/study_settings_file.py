@@ -15,7 +15,8 @@ from storage.atomic_write import write_text_atomically
 
 FILE_NAME = "study.json"
 FORMAT = "sightline study"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""1: targets without a description, read as having an empty one. 2: with it."""
 
 
 @dataclass(frozen=True)

@@ -163,6 +163,20 @@ def _set(folder: Path, key: str, value: object) -> None:
     (folder / "study.json").write_text(json.dumps(values), encoding="utf-8")
 
 
+def test_that_a_study_of_the_first_format_opens_and_is_saved_in_the_newest(tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    study_with(folder, 1).close()
+    values = json.loads((folder / "study.json").read_text(encoding="utf-8"))
+    for target in values["settings"]["targets"]:
+        del target["description"]
+    _set(folder, "settings", values["settings"])
+    _set(folder, "format_version", 1)
+    with Study.open(folder) as study:
+        assert [target.description for target in study.settings.targets] == [""]
+        study.update_settings(study.settings)
+    assert json.loads((folder / "study.json").read_text(encoding="utf-8"))["format_version"] == 2
+
+
 def test_that_an_old_catalog_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     study = study_with(tmp_path / "s", 1)
     with study.catalog.writing() as connection:
