@@ -26,6 +26,7 @@ class RunCurves(QWidget):
         super().__init__()
         self.loss_plot = CurvePlot(tr("step"), tr("loss"))
         self.dice_plot = CurvePlot(tr("step"), tr("Dice, disagreement"), is_share=True)
+        self._in_turn = [self.loss_plot, self.dice_plot]
         self._pictures = [QLabel() for _ in range(_N_PICTURES)]
         line = QHBoxLayout()
         line.setSpacing(10)
@@ -48,9 +49,12 @@ class RunCurves(QWidget):
         self.show_pictures(Path(), ())
 
     def refresh(self) -> None:
-        """Draw what came since; called a few times a second."""
-        self.loss_plot.refresh()
-        self.dice_plot.refresh()
+        """Draw what came since in one plot, in turn, so that no frame paints both; called a few times a second."""
+        plot = next((plot for plot in self._in_turn if plot.has_news()), None)
+        if plot is not None:
+            plot.refresh()
+            self._in_turn.remove(plot)
+            self._in_turn.append(plot)
 
     def add_step(self, values: Mapping[str, Any]) -> None:
         """One row of a run's metrics, or one of its step events."""
@@ -85,4 +89,5 @@ class RunCurves(QWidget):
         for split, step, dice in curves.dice:
             self.add_dice(split, step, dice)
         self.show_pictures(folder, [f"previews/{number}.png" for number in range(_N_PICTURES)])
-        self.refresh()
+        self.loss_plot.refresh()
+        self.dice_plot.refresh()

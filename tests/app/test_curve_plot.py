@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pyqtgraph import AxisItem
 from PySide6.QtGui import QColor, QImage
 
 from app.let_run import let_run
 from app.widgets.curve_axis import Axis, count_axis, value_axis
 from app.widgets.curve_plot import CURVE_COLOURS, CurvePlot
 from app.widgets.curve_points import MOST_POINTS, CurvePoints, thinned
+from app.widgets.run_curves import RunCurves
 
 
 def drawn(plot: CurvePlot, colour: str) -> int:
@@ -30,24 +32,17 @@ def plot(qapp: object) -> CurvePlot:
     return made
 
 
-def test_that_a_new_point_is_added_to_the_picture_and_only_a_new_range_draws_it_again(plot: CurvePlot) -> None:
+def test_that_points_are_shown_when_the_plot_is_refreshed_and_gone_when_cleared(plot: CurvePlot) -> None:
     for step in range(40):
         plot.add("loss", step, 1 + step / 40)
+    plot.add("loss", 40, float("nan"))
+    assert plot.has_news()
+    assert drawn(plot, CURVE_COLOURS[0]) < 60  # in the legend
     plot.refresh()
     let_run(20)
-    before, picture = drawn(plot, CURVE_COLOURS[0]), plot._picture
-    assert before > 200
-    plot.add("loss", 40, 1.1)
-    plot.add("loss", 41, float("nan"))
-    plot.refresh()
-    assert plot._picture is picture
-    assert drawn(plot, CURVE_COLOURS[0]) > before
-    assert plot.n_points("loss") == 41
-    plot.add("loss", 90, 5.0)
-    plot.refresh()
-    let_run(20)
-    assert plot._picture is not picture
-    assert plot._y_axis.holds(1.0, 5.0)
+    assert not plot.has_news()
+    assert drawn(plot, CURVE_COLOURS[0]) > 200
+    assert plot.n_points("loss") == 40
     plot.clear_curves()
     let_run(20)
     assert drawn(plot, CURVE_COLOURS[0]) == 0
@@ -55,22 +50,46 @@ def test_that_a_new_point_is_added_to_the_picture_and_only_a_new_range_draws_it_
     plot.close()
 
 
-def test_that_a_curve_added_piece_by_piece_looks_like_one_drawn_at_once(plot: CurvePlot) -> None:
-    other = CurvePlot("step", "loss")
-    other.resize(plot.size())
-    other.show()
-    values = 1 + np.sin(np.arange(200) / 9)
-    for step, value in enumerate(values):
-        for one in (plot, other):
-            one.add("loss", step, value)
-        plot.refresh()
-        plot.repaint()
-    other.refresh()
+def test_that_a_point_inside_the_range_leaves_the_axes_alone(plot: CurvePlot, monkeypatch: pytest.MonkeyPatch) -> None:
+    plot.add("loss", 0, 0.5)
+    plot.add("loss", 1, 2.0)
+    plot.refresh()
     let_run(50)
-    counts = [drawn(one, CURVE_COLOURS[0]) for one in (plot, other)]
-    assert counts[0] == pytest.approx(counts[1], rel=0.1)
+    painted: list[str] = []
+    paint_axis = AxisItem.generateDrawSpecs
+
+    def noted(axis: AxisItem, painter: object) -> object:
+        painted.append(axis.orientation)
+        return paint_axis(axis, painter)
+
+    monkeypatch.setattr(AxisItem, "generateDrawSpecs", noted)
+    for x, y, axes in ((30, 1.0, set()), (90, 1.0, {"bottom"}), (91, 5.0, {"left"})):
+        painted.clear()
+        plot.add("loss", x, y)
+        plot.refresh()
+        let_run(50)
+        assert axes <= set(painted)
+        assert axes or not painted
+    (x_low, x_high), (y_low, y_high) = plot.getViewBox().viewRange()
+    assert x_low == 0
+    assert x_high >= 91
+    assert y_low <= 0
+    assert y_high >= 5
     plot.close()
-    other.close()
+
+
+def test_that_one_plot_is_drawn_at_a_time_and_only_one_with_news(qapp: object) -> None:
+    curves = RunCurves()
+    plots = (curves.loss_plot, curves.dice_plot)
+    curves.add_step({"step": 1, "loss": 0.5, "disagreement": 0.2})
+    curves.refresh()
+    assert [plot.has_news() for plot in plots] == [False, True]
+    curves.add_step({"step": 2, "loss": 0.4, "disagreement": 0.2})
+    curves.refresh()
+    assert [plot.has_news() for plot in plots] == [True, False]
+    curves.refresh()
+    assert [plot.has_news() for plot in plots] == [False, False]
+    curves.close()
 
 
 def test_that_a_long_run_keeps_few_points_and_its_extremes() -> None:
