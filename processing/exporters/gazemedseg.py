@@ -43,7 +43,10 @@ class GazeMedSegExporter:
         if not _names(source, "train"):
             findings.append(Finding("error", "splits", "No image with gaze is left in the train split."))
         if not _names(source, "test"):
-            text = "The test split is empty; the published loaders cannot open it."
+            text = (
+                "The test split is empty; the published loaders cannot open it. All images have a split, and none is "
+                "for testing: `sightline study split STUDY FILE test` changes that, with a list of names in FILE."
+            )
             findings.append(Finding("warning", "splits", text))
         odd = tuple(i.image_id for i in source.images if any(c.isspace() for c in i.image_id))
         if odd:
