@@ -28,6 +28,7 @@ class StageViewLog(QObject):
         self._say = say
         canvas.view_changed.connect(lambda _view: self._on_changed())
         canvas.window_changed.connect(lambda _window: self._on_changed())
+        canvas.unreadable.connect(lambda problem: self._say(str(problem)))
 
     def _on_changed(self) -> None:
         view = self._canvas.screen_view()

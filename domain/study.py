@@ -69,7 +69,9 @@ class StudyImage:
 
     size: (width, height) in pixels after EXIF orientation. case: patient or volume, for splits.
     split: "train", "val", "test" or "" where not decided. slice_index: which slice of a stack this image is, where
-    each slice of a volume is an image of its own; -1 = the whole file.
+    each slice of a volume is an image of its own; -1 = the whole file. stack: the series that an image is a slice of,
+    where each slice is a file of its own, "" = none; stack_position: where on the stack's axis it lies, in mm where the
+    files say it. sha256: of the file that was imported; file_sha256: of the file in the study, where it is another.
     """
 
     image_id: str
@@ -82,6 +84,9 @@ class StudyImage:
     mask_path: str = ""
     origin: str = ""
     slice_index: int = -1
+    stack: str = ""
+    stack_position: float = 0.0
+    file_sha256: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from domain.errors import BadFileError
 from domain.events import CancelToken, OnProgress, Progress
 from domain.pixels import ImagePixels
 from processing.importer import FoundImage
+from storage.dicom_geometry import slice_facts
 from storage.file_names import image_id_for
 from storage.image_file import is_image_name, read_image, sha256_of, stem_of
 from storage.image_readers.dicom import read_dataset
@@ -22,7 +24,8 @@ _HIDDEN = (".", "__MACOSX", "Thumbs.db")
 
 
 def image_files(folder: Path, *, deep: bool = False) -> list[Path]:
-    """Image files of a folder in natural order; files without an ending count where they are DICOM.
+    """Image files of a folder in natural order; files without an ending, or with a number for it, count where they are
+    DICOM.
 
     Raises:
         BadFileError: no such folder.
@@ -33,7 +36,7 @@ def image_files(folder: Path, *, deep: bool = False) -> list[Path]:
     files = [
         p for p in found if p.is_file() and not any(part.startswith(_HIDDEN) for part in p.relative_to(folder).parts)
     ]
-    chosen = [p for p in files if is_image_name(p.name) or (not p.suffix and _is_dicom(p))]
+    chosen = [p for p in files if is_image_name(p.name) or (_may_be_dicom(p) and _is_dicom(p))]
     return sorted(chosen, key=lambda p: natural_key(str(p.relative_to(folder))))
 
 
@@ -73,7 +76,7 @@ def scan_images(
             warnings.append(f"Left out: {problem.message}")
             continue
         for image in images:
-            found.append(_with_free_id(image, used))
+            found.append(with_free_id(image, used))
     on_progress(Progress(len(files), len(files)))
     return found, warnings
 
@@ -104,10 +107,11 @@ def _images_in(path: Path, mask_path: Path | None, split: str, case: str) -> lis
     pixels = read_image(path)
     if mask_path is not None:
         _check_mask(mask_path, pixels)
-    stem, is_dicom, patient, look = stem_of(path), False, "", False
+    stem, is_dicom, patient, look, facts = stem_of(path), False, "", False, None
     if pixels.meta.get("Modality") not in (None, "NIfTI") or _is_dicom(path):
         is_dicom = True
         header = read_dataset(path, with_pixels=False)
+        facts = slice_facts(header)
         patient = str(header.get("PatientID", "") or "")
         look = needs_a_look(header.get("BurnedInAnnotation"), str(header.get("Modality", "")))
     digest = sha256_of(path)
@@ -127,6 +131,7 @@ def _images_in(path: Path, mask_path: Path | None, split: str, case: str) -> lis
             slice_index=-1 if single else index,
             is_dicom=is_dicom,
             look_for_text=look,
+            facts=facts,
         )
         for index in range(pixels.n_slices)
     ]
@@ -154,12 +159,18 @@ def _check_mask(mask_path: Path, pixels: ImagePixels) -> None:
         )
 
 
-def _with_free_id(image: FoundImage, used: set[str]) -> FoundImage:
+def with_free_id(image: FoundImage, used: set[str]) -> FoundImage:
+    """The image with an id that is not in `used` yet (lower case), and is then."""
     name, number = image.image_id, 2
     while name.lower() in used:  # lower case: some file systems do not tell letters apart
         name, number = f"{image.image_id}-{number}", number + 1
     used.add(name.lower())
-    return FoundImage(**{**image.__dict__, "image_id": name})
+    return replace(image, image_id=name)
+
+
+def _may_be_dicom(path: Path) -> bool:
+    # Archives of hospitals name files by UIDs, whose last number looks like an ending. DICOMDIR is a list of files.
+    return (not path.suffix or path.suffix[1:].isdigit()) and path.name.upper() != "DICOMDIR"
 
 
 def _is_dicom(path: Path) -> bool:

@@ -15,6 +15,7 @@ from domain.fixations import Fixations, ImageFixations
 from domain.registry import Registry
 from domain.session import SessionRecord
 from domain.study import Outcome, Target
+from storage.dicom_geometry import SliceFacts
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class FoundImage:
     """One image of a source. `mask_paths` holds one reference mask per target, or one under "".
 
     `patient` is what the source calls the person or volume, for splits that keep people together; it is replaced by
-    a pseudonym where it came from a DICOM header.
+    a pseudonym where it came from a DICOM header. `stack` is what a source calls the series that the slice belongs to,
+    also replaced, and `stack_position` its place on the series' axis; `facts` is what a DICOM header says of the slice.
     """
 
     path: Path
@@ -37,6 +39,9 @@ class FoundImage:
     slice_index: int = -1
     is_dicom: bool = False
     look_for_text: bool = False
+    stack: str = ""
+    stack_position: float = 0.0
+    facts: SliceFacts | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,7 @@ class ImportPlan:
     """What a source holds, all of it read and checked; nothing has been written yet.
 
     `targets` are what the source annotates, for a study that is made for it; `warnings` are sentences for the user.
+    `series_sizes`: how many slices each DICOM series has.
     """
 
     images: tuple[FoundImage, ...] = ()
@@ -88,15 +94,20 @@ class ImportPlan:
     sessions: tuple[FoundSession, ...] = ()
     targets: tuple[Target, ...] = ()
     warnings: tuple[str, ...] = ()
+    series_sizes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """What a person may decide for an import. `annotator` and `target` name what the source does not say itself."""
+    """What a person may decide for an import. `annotator` and `target` name what the source does not say itself.
+
+    `single_slices`: files of a DICOM series stay images of their own instead of slices of one stack.
+    """
 
     annotator: str = ""
     target: str = ""
     skip_broken: bool = False
+    single_slices: bool = False
     more: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -34,7 +34,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from domain.errors import BadFileError, MissingPackageError, NewerVersionError, StorageFullError, UserFacingError
 from storage import migrations
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_TIMEOUT_S = 60
 _WRITE_LOCK_NUMBER = 0x516874  # PostgreSQL advisory lock: one writer at a time, as in SQLite
 
@@ -58,6 +58,9 @@ images = Table(
     Column("mask_path", Text, nullable=False, default=""),
     Column("origin", Text, nullable=False, default=""),
     Column("look_for_text", Boolean, nullable=False, default=False),
+    Column("stack", String, nullable=False, default="", server_default="", index=True),
+    Column("stack_position", Float, nullable=False, default=0.0, server_default="0"),
+    Column("file_sha256", String, nullable=False, default="", server_default=""),
 )
 
 annotators = Table(

@@ -89,6 +89,14 @@ class DicomCopier:
         """The UID that stands for another: the same for the same, in all files of the study."""
         return UID(_UID_ROOT + str(int(self._digest("uid", uid)[:32], 16)))
 
+    def stack_key(self, stack: str) -> str:
+        """The name that stands for a series in this study, the same at each import; nothing for nothing."""
+        if not stack:
+            return ""
+        # Without a patient's name no key would be kept, and more slices of the series would not find it again.
+        self._is_changed = self._is_changed or not self._key_path.is_file()
+        return f"series-{self._digest('stack', stack)[:16]}"
+
     def write_key_file(self) -> None:
         """Store the key if a pseudonym was added."""
         if not self._is_changed:

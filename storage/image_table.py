@@ -40,6 +40,12 @@ def get(connection: Connection, image_id: str) -> StudyImage | None:
     return _image(row) if row else None
 
 
+def of_stack(connection: Connection, stack: str) -> list[StudyImage]:
+    """The slices of a stack in their order."""
+    query = select(images).where(images.c.stack == stack).order_by(images.c.stack_position, images.c.position)
+    return [_image(row) for row in connection.execute(query).mappings()]
+
+
 def known_ids(connection: Connection) -> set[str]:
     """All ids in use."""
     return set(connection.scalars(select(images.c.image_id)))
@@ -64,6 +70,9 @@ def _columns(image: StudyImage) -> dict[str, object]:
         "slice_index": image.slice_index,
         "mask_path": image.mask_path,
         "origin": image.origin,
+        "stack": image.stack,
+        "stack_position": image.stack_position,
+        "file_sha256": image.file_sha256,
     }
 
 
@@ -79,4 +88,7 @@ def _image(row: RowMapping) -> StudyImage:
         mask_path=row["mask_path"],
         origin=row["origin"],
         slice_index=row["slice_index"],
+        stack=row["stack"],
+        stack_position=row["stack_position"],
+        file_sha256=row["file_sha256"],
     )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from sqlalchemy import Connection
 
+from domain.slice_stack import SliceStack
 from domain.study import StudySettings
 from storage import audit_log
 from storage.catalog import Catalog
@@ -21,6 +23,8 @@ class OpenStudy:
         self.actor = actor
         self.catalog = catalog
         self._content = content
+        # One stack for all who look at its slices now, forgotten with the last of them.
+        self._stacks: WeakValueDictionary[tuple[Path, ...], SliceStack] = WeakValueDictionary()
 
     @property
     def settings(self) -> StudySettings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from domain.errors import BadFileError, UserFacingError
 from domain.pixels import ImagePixels
+from domain.slice_stack import SliceStack
 from domain.study import Role, StudyImage
 from domain.trial import TrialRecord
 from storage import assignment_table, image_table, people_table, trial_table
@@ -46,8 +48,14 @@ class StudyImages(GuardedStudy):
         except IntegrityError as problem:
             raise UserFacingError("An image of that name was added meanwhile.", "Import again.") from problem
 
-    def add_import(self, images: Sequence[StudyImage], trials: Sequence[TrialRecord]) -> None:
-        """Enter images and trials of an import in one step: all or none."""
+    def add_import(
+        self,
+        images: Sequence[StudyImage],
+        trials: Sequence[TrialRecord],
+        *,
+        stacked: Sequence[StudyImage] = (),
+    ) -> None:
+        """Enter images and trials of an import in one step, all or none; `stacked` are there and join a stack."""
         self.require("import")
         people = sorted({trial.annotator for trial in trials} - {person.name for person in self._everyone()})
         with self.catalog.writing() as connection:
@@ -56,6 +64,8 @@ class StudyImages(GuardedStudy):
             if clash is not None:
                 raise UserFacingError(f"An image {clash!r} was added meanwhile.", "Import again.")
             image_table.insert(connection, images)
+            for image in stacked:
+                image_table.update(connection, image)
             for name in people:
                 people_table.put(connection, name, Role.ANNOTATOR)
             for trial in trials:
@@ -63,7 +73,9 @@ class StudyImages(GuardedStudy):
                 assignment_table.set_status(
                     connection, trial.image_id, trial.annotator, target=trial.target, status=trial.status
                 )
-            facts = {"n_images": len(images), "n_trials": len(trials), "annotators": people}
+            facts: dict[str, object] = {"n_images": len(images), "n_trials": len(trials), "annotators": people}
+            if stacked:
+                facts["joined_a_stack"] = [image.image_id for image in stacked][:1000]
             digest = hashlib.sha256("\n".join(f"{i.image_id} {i.sha256}" for i in images).encode()).hexdigest()
             self._append(connection, "import", f"{len(images)} images", {**facts, "sha256_of_list": digest})
 
@@ -116,29 +128,49 @@ class StudyImages(GuardedStudy):
             return path.absolute().as_posix()
 
     def pixels(self, image_id: str) -> ImagePixels:
-        """The pixels of an image; of one slice where the image is a slice of a volume.
-
-        Raises:
-            BadFileError: the file is missing or unreadable.
-        """
-        pixels, slice_index = self.stack(image_id)
-        return pixels if slice_index is None else pixels.one_slice(slice_index)
-
-    def stack(self, image_id: str) -> tuple[ImagePixels, int | None]:
-        """The pixels of the whole file, and which slice of them the image is; None where it is all of the file.
+        """The pixels of an image; of one slice where the image is a slice of a volume or a series.
 
         Raises:
             BadFileError: the file is missing or unreadable.
         """
         image = self.image(image_id)
         pixels = read_image(self.absolute(image.path))
-        if image.slice_index < 0:
-            return pixels, None
-        if image.slice_index >= pixels.n_slices:
-            raise BadFileError(
-                f"{image.path} has {pixels.n_slices} slices; slice {image.slice_index} is missing.", "Import it again."
-            )
-        return pixels, image.slice_index
+        return pixels if image.slice_index < 0 else pixels.one_slice(_checked_index(image, pixels))
+
+    def stack(self, image_id: str) -> tuple[ImagePixels | SliceStack, int | None]:
+        """The stack that an image is a slice of, and which slice it is; None where the image is all there is.
+
+        Of a series with a file per slice only the image itself is read now, its neighbours when they are looked at.
+
+        Raises:
+            BadFileError: the file is missing or unreadable, or a neighbour's is missing.
+        """
+        image = self.image(image_id)
+        members = self.slices_of(image)
+        if len(members) > 1:
+            paths = [self.absolute(member.path) for member in members]
+            for path in paths:
+                if not path.is_file():
+                    raise BadFileError(
+                        f"{path} is not there; it is a slice of the series of {image_id}.",
+                        "Put it back, or let the study look for moved images on the Study page.",
+                    )
+            home = [member.image_id for member in members].index(image_id)
+            stack = self._stacks.get(tuple(paths))
+            if stack is None:
+                stack = SliceStack([partial(read_image, path) for path in paths], first=home)
+                self._stacks[tuple(paths)] = stack
+            stack.one_slice(home)
+            return stack, home
+        pixels = read_image(self.absolute(image.path))
+        return pixels, None if image.slice_index < 0 else _checked_index(image, pixels)
+
+    def slices_of(self, image: StudyImage) -> list[StudyImage]:
+        """All slices of the series that an image belongs to, in their order; nothing where it belongs to none."""
+        if not image.stack:
+            return []
+        with self.catalog.reading() as connection:
+            return image_table.of_stack(connection, image.stack)
 
     def n_slices_of(self, path: Path) -> int:
         """How many slices an image file has."""
@@ -162,3 +194,11 @@ class StudyImages(GuardedStudy):
                 "Import a mask of the image's size.",
             )
         return mask
+
+
+def _checked_index(image: StudyImage, pixels: ImagePixels) -> int:
+    if image.slice_index >= pixels.n_slices:
+        raise BadFileError(
+            f"{image.path} has {pixels.n_slices} slices; slice {image.slice_index} is missing.", "Import it again."
+        )
+    return image.slice_index

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 
 from domain.events import CancelToken, OnProgress, Progress, no_progress
+from domain.study import StudyImage
 from storage.audit_log import first_break
 from storage.image_file import sha256_of
 from storage.study import Study
@@ -26,7 +27,7 @@ def verify(study: Study, *, on_progress: OnProgress = no_progress, cancel: Cance
     problems = [text for text in (first_break(entries),) if text]
     written = {entry.subject: json.loads(entry.details).get("sha256") for entry in entries if entry.action == "mask"}
     versions = study.mask_versions()
-    images = [image for image in study.images() if image.sha256 and not image.path.lower().endswith(".dcm")]
+    images = [image for image in study.images() if _hash_of_file(image)]
     n_all = len(versions) + len(images)
     for number, version in enumerate(versions):
         if cancel is not None:
@@ -52,7 +53,13 @@ def verify(study: Study, *, on_progress: OnProgress = no_progress, cancel: Cance
         seen.add(image.path)
         if not path.is_file():
             problems.append(f"{image.path} is missing.")
-        elif sha256_of(path) != image.sha256:
+        elif sha256_of(path) != _hash_of_file(image):
             problems.append(f"{image.path} is not the file that was imported.")
     on_progress(Progress(n_all, n_all))
     return AuditReport(len(entries), n_all, tuple(problems))
+
+
+def _hash_of_file(image: StudyImage) -> str:
+    """What the file of an image must be; "" where the study does not know, as of DICOM copies of old versions."""
+    is_dicom = image.path.lower().endswith((".dcm", ".dicom", ".ima"))
+    return image.file_sha256 or ("" if is_dicom else image.sha256)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from processing.importer import FoundImage, FoundRead, ImportOptions, ImportPlan
 from storage.atomic_write import as_user_facing
 from storage.dicom_copy import DicomCopier
 from storage.file_names import checked_image_id
+from storage.image_file import is_image_name, sha256_of
 from storage.study import Study
 from workflows.import_gaze import import_sessions
 from workflows.unpack_archive import unpacked
@@ -39,6 +40,7 @@ class ImportReport:
     duplicates: dict[str, str] = field(default_factory=dict)
     look_for_text: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    series_sizes: tuple[int, ...] = ()
 
     def lines(self, *, dry_run: bool = False) -> list[str]:
         """The report in sentences."""
@@ -48,6 +50,8 @@ class ImportReport:
         if self.duplicates:
             first = next(iter(self.duplicates.items()))
             lines.append(f"{len(self.duplicates)} files are there already (first: {first[0]} is {first[1]}).")
+        if any(size > 1 for size in self.series_sizes):
+            lines.append(_words_for_series(self.series_sizes))
         if self.look_for_text:
             lines.append(
                 f"{len(self.look_for_text)} images may have text burnt into the pixels; look at them before use "
@@ -188,7 +192,9 @@ def import_into(
         Cancelled: nothing was changed.
     """
     study.require("import")
+    copier = DicomCopier(study.folder)
     new, renamed, duplicates = _without_duplicates(study, plan)
+    stacked = _joining_a_stack(study, plan, renamed, copier)
     for mask in plan.masks:
         mask.read()  # one that cannot be read is told before anything is entered
     staging = study.folder / f".import-{uuid.uuid4().hex[:8]}"
@@ -196,7 +202,7 @@ def import_into(
     notes: tuple[str, ...] = ()
     try:
         staging.mkdir()
-        entries, files = _stage(study, new, staging, copy=copy, on_progress=on_progress, cancel=cancel)
+        entries, files = _stage(study, new, staging, copier=copier, copy=copy, on_progress=on_progress, cancel=cancel)
         for temporary, final in files:
             final.parent.mkdir(parents=True, exist_ok=True)
             temporary.replace(final)
@@ -207,7 +213,7 @@ def import_into(
             placed = import_sessions(study, plan.sessions, known, moved, on_progress=on_progress, cancel=cancel)
             trials += placed.trials
             notes = placed.warnings
-        study.add_import(entries, trials)
+        study.add_import(entries, trials, stacked=stacked)
         _save_masks(study, plan, renamed)
     except BaseException as problem:
         for path in moved:
@@ -240,7 +246,30 @@ def _report(folder: Path, new: list[FoundImage], plan: ImportPlan, duplicates: d
         duplicates=duplicates,
         look_for_text=tuple(image.image_id for image in new if image.look_for_text),
         warnings=plan.warnings,
+        series_sizes=plan.series_sizes,
     )
+
+
+def _words_for_series(sizes: Sequence[int]) -> str:
+    shown = [str(size) for size in sizes]
+    if len(sizes) > 8:
+        return f"{len(sizes)} DICOM series with {min(sizes)} to {max(sizes)} slices."
+    many = f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else shown[0]
+    return f"{len(sizes)} DICOM series with {many} slices."
+
+
+def _joining_a_stack(
+    study: Study, plan: ImportPlan, renamed: Mapping[str, str], copier: DicomCopier
+) -> list[StudyImage]:
+    """Images that the study has already, as they are when they join the stack that was found now."""
+    wanted = {renamed[image.image_id]: image for image in plan.images if image.stack}
+    joining = []
+    for known in study.images():
+        image = wanted.get(known.image_id)
+        if image is None or known.stack or known.sha256 != image.sha256 or known.slice_index >= 0:
+            continue
+        joining.append(replace(known, stack=copier.stack_key(image.stack), stack_position=image.stack_position))
+    return joining
 
 
 def _without_duplicates(study: Study, plan: ImportPlan) -> tuple[list[FoundImage], dict[str, str], dict[str, str]]:
@@ -268,11 +297,11 @@ def _stage(
     images: list[FoundImage],
     staging: Path,
     *,
+    copier: DicomCopier,
     copy: bool,
     on_progress: OnProgress,
     cancel: CancelToken | None,
 ) -> tuple[list[StudyImage], list[tuple[Path, Path]]]:
-    copier = DicomCopier(study.folder)
     staged: dict[Path, str] = {}
     files: list[tuple[Path, Path]] = []
 
@@ -288,16 +317,21 @@ def _stage(
         return staged[source]
 
     entries = []
+    copies: dict[str, str] = {}
     for number, image in enumerate(images):
         if cancel is not None:
             cancel.raise_if_cancelled()
         on_progress(Progress(number, len(images), image.image_id))
         ending = "".join(image.path.suffixes[-2:]) if image.path.name.endswith(".nii.gz") else image.path.suffix
         base = image.image_id if image.slice_index < 0 else image.case or image.image_id
-        name = checked_image_id(base) + (ending.lower() or (".dcm" if image.is_dicom else ""))
+        if image.is_dicom and not is_image_name(image.path.name):
+            ending = ".dcm"
+        name = checked_image_id(base) + ending.lower()
         path, mask_path, case = image.path.as_posix(), "", image.case
         if image.is_dicom:
             path = keep(image.path, "images", name, copier.copy)
+            if path not in copies:
+                copies[path] = sha256_of(files[-1][0])
             case = case or copier.pseudonym(image.patient)
         elif copy:
             path = keep(image.path, "images", name, shutil.copyfile)
@@ -318,6 +352,9 @@ def _stage(
                 mask_path=mask_path,
                 origin=image.path.name,
                 slice_index=image.slice_index,
+                stack=copier.stack_key(image.stack),
+                stack_position=image.stack_position,
+                file_sha256=copies.get(path, ""),
             )
         )
     copier.write_key_file()

@@ -112,7 +112,7 @@ def repair_paths(
         old = study.absolute(image.path)
         beside = [new / old.name for gone, new in moved.items() if gone == old.parent]
         for candidate in [*beside, *by_name.get(old.name, []), *by_name.get(image.origin, [])]:
-            if candidate.is_file() and (not image.sha256 or sha256_of(candidate) == image.sha256):
+            if candidate.is_file() and _is_the_file(candidate, image):
                 found[image.image_id] = candidate
                 moved[old.parent] = candidate.parent
                 break
@@ -129,6 +129,12 @@ def repair_paths(
         study.update_images(list(changed.values()), "paths repaired")
     on_progress(Progress(len(lost), len(lost)))
     return PathRepair(found, tuple(image.image_id for image in lost if image.image_id not in found))
+
+
+def _is_the_file(candidate: Path, image: StudyImage) -> bool:
+    # A DICOM copy has other bytes than the file it was made from, which is no stand-in: it names the patient.
+    wanted = image.file_sha256 or image.sha256
+    return not wanted or sha256_of(candidate) == wanted
 
 
 def _is_lost(study: Study, path: str) -> bool:

@@ -45,6 +45,7 @@ class CorrectScreen(Screen):
         self._draft: Draft | None = None
         self._target = services.open_study.settings.targets[0].name
         self.canvas = ImageCanvas()
+        self.canvas.unreadable.connect(self.services.show_error)
         self.tools = StrokeTools(self.canvas)
         whole = QHBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)

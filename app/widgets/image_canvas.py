@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.full_screen import origin_on_screen_px
 from app.widgets.layers import Layer
+from domain.errors import UserFacingError
 from domain.view import ImageView
 
 MIN_ZOOM, MAX_ZOOM = 0.02, 64.0
@@ -62,6 +63,7 @@ class ImageCanvas(QWidget):
     released = Signal(object)
     hovered = Signal(object)
     painted = Signal()
+    unreadable = Signal(object)
 
     def __init__(self, parent: QWidget | None = None, *, margin: float = 0.02) -> None:
         super().__init__(parent)
@@ -220,11 +222,16 @@ class ImageCanvas(QWidget):
     def set_view(self, view: ImageView) -> None:
         """Lay the image elsewhere."""
         zoom = min(max(view.zoom, MIN_ZOOM), MAX_ZOOM)
-        slice_changed = self._view is None or view.slice_index != self._view.slice_index
+        old = self._view
         self._view = replace(view, zoom=zoom)
+        if old is None or view.slice_index != old.slice_index:
+            try:
+                self._render()
+            except UserFacingError as problem:  # the file of that slice; what is on the screen stays there
+                self._view = old
+                self.unreadable.emit(problem)
+                return
         self._is_fitted = False
-        if slice_changed:
-            self._render()
         self.update()
         self.view_changed.emit(self._view)
 

@@ -10,6 +10,7 @@ from domain.errors import BadFileError
 from domain.events import CancelToken, OnProgress
 from processing.image_scan import find_mask, image_files, scan_images
 from processing.importer import ImportOptions, ImportPlan, importers
+from processing.series_scan import in_stacks
 from processing.split_files import read_splits
 from storage.image_file import stem_of
 
@@ -51,7 +52,10 @@ class FolderImporter:
             on_progress=on_progress,
             cancel=cancel,
         )
-        return ImportPlan(images=tuple(images), warnings=tuple(warnings))
+        stacked = in_stacks(images, single_slices=options.single_slices)
+        return ImportPlan(
+            images=stacked.images, warnings=(*warnings, *stacked.warnings), series_sizes=stacked.series_sizes
+        )
 
 
 importers.register("folder")(FolderImporter())

@@ -14,6 +14,7 @@ from domain.study import Outcome, Target
 from processing.fixation_table import TableOfOneImage, is_fixation_table, read_fixation_table
 from processing.image_scan import case_from_name, find_mask, image_files, scan_images
 from processing.importer import FoundImage, FoundRead, ImportOptions, ImportPlan, importers
+from processing.series_scan import in_stacks
 from processing.split_files import read_splits
 from processing.table_text import read_text
 from storage.file_names import name_from_file
@@ -54,7 +55,9 @@ class GazeMedSegImporter:
             on_progress=on_progress,
             cancel=cancel,
         )
-        by_stem = {stem_of(image.path): image for image in images}
+        stacked = in_stacks(images, single_slices=options.single_slices)
+        warnings += stacked.warnings
+        by_stem = {stem_of(image.path): image for image in stacked.images}
         reads: list[FoundRead] = []
         for path in tables:
             reads += self._reads_in(path, by_stem, options, warnings)
@@ -63,7 +66,13 @@ class GazeMedSegImporter:
                 f"None of the images that the tables in {source} name is there.", "Put the images into images/."
             )
         targets = tuple(Target(name, number) for number, name in enumerate(dict.fromkeys(r.target for r in reads), 1))
-        return ImportPlan(tuple(images), reads=tuple(reads), targets=targets, warnings=tuple(warnings))
+        return ImportPlan(
+            stacked.images,
+            reads=tuple(reads),
+            targets=targets,
+            warnings=tuple(warnings),
+            series_sizes=stacked.series_sizes,
+        )
 
     def _reads_in(
         self, path: Path, by_stem: dict[str, FoundImage], options: ImportOptions, warnings: list[str]

@@ -30,6 +30,9 @@ def register(cli: typer.Typer) -> None:
         skip_broken: Annotated[
             bool, typer.Option("--skip-broken", help="Leave out files that cannot be read.")
         ] = False,
+        single_slices: Annotated[
+            bool, typer.Option("--single-slices", help="Files of a DICOM series stay single images, without a stack.")
+        ] = False,
         setting: Annotated[
             list[str] | None, typer.Option(help="KEY=VALUE for one format, e.g. screen=1920x1080.")
         ] = None,
@@ -52,7 +55,9 @@ def register(cli: typer.Typer) -> None:
         if bad:
             raise UserFacingError(f"{bad[0]!r} is not KEY=VALUE.", "Example: --setting screen=1920x1080")
         more = dict(text.split("=", 1) for text in setting or [])
-        options = ImportOptions(annotator=annotator, target=target, skip_broken=skip_broken, more=more)
+        options = ImportOptions(
+            annotator=annotator, target=target, skip_broken=skip_broken, single_slices=single_slices, more=more
+        )
         place = into or Path(f"{source.absolute().stem}-study")
         with ExitStack() as opened:
             # Whoever has to give a password is asked before the bars are on the screen.

@@ -19,6 +19,7 @@ from domain.study import StudyImage, StudySettings, Target
 from domain.trial import TrialRecord
 from storage.audit_log import first_break
 from storage.study import Study
+from tests.unit.storage.test_study import as_version_1
 from workflows.study import move_catalog
 
 SETTINGS = StudySettings("Shared", targets=(Target("polyp"),))
@@ -127,6 +128,19 @@ def test_that_a_catalog_moves_to_the_server_and_back_with_every_row(server: str,
         assert len(shared.trials()) == 2
         assert not first_break(shared.audit_entries())
     assert (tmp_path / "s" / "catalog-1.sqlite").is_file()
+
+
+def test_that_a_shared_catalog_of_the_first_version_gets_its_new_columns(server: str, tmp_path: Path) -> None:
+    study = with_images(tmp_path / "s", 3, database(server, "old"))
+    before = study.images()
+    with study.catalog.writing() as connection:
+        as_version_1(connection)
+    study.close()
+    with Study.open(tmp_path / "s") as shared:
+        assert shared.images() == before
+        shared.add_images([StudyImage("slice", "x.dcm", (4, 3), stack="series-1", stack_position=-0.1)])
+        assert shared.slices_of(shared.images()[-1])[0].stack_position == -0.1
+    Study.open(tmp_path / "s").close()
 
 
 def test_that_another_studys_database_is_refused(server: str, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from sqlalchemy import Connection
 
 from domain.errors import BadFileError, NewerVersionError, UserFacingError
 from domain.fixations import ImageFixations
@@ -184,6 +185,27 @@ def test_that_an_old_catalog_of_a_newer_version_is_refused(tmp_path: Path) -> No
     study.close()
     with pytest.raises(NewerVersionError):
         Study.open(tmp_path / "s")
+
+
+def test_that_a_catalog_of_the_first_version_gets_its_new_columns(tmp_path: Path) -> None:
+    study = study_with(tmp_path / "s", 3)
+    before = study.images()
+    with study.catalog.writing() as connection:
+        as_version_1(connection)
+    study.close()
+    with Study.open(tmp_path / "s") as study:
+        assert study.images() == before
+        study.add_images([StudyImage("slice", "x.dcm", (4, 3), stack="series-1", stack_position=2.5, file_sha256="ab")])
+        assert study.images()[-1].stack_position == 2.5
+    Study.open(tmp_path / "s").close()  # and once more, now that it is of the new version
+
+
+def as_version_1(connection: Connection) -> None:
+    """The catalog as Sightline made it before slices of series had stacks."""
+    connection.exec_driver_sql("DROP INDEX ix_images_stack")
+    for name in ("stack", "stack_position", "file_sha256"):
+        connection.exec_driver_sql(f"ALTER TABLE images DROP COLUMN {name}")
+    connection.exec_driver_sql("UPDATE catalog_facts SET value='1'")
 
 
 def test_that_people_have_roles(tmp_path: Path) -> None:
