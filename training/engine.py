@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import subprocess
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ from training.schedule import consistency_weight, learning_rate, steps_per_epoch
 from training.share import Share, Trouble
 
 _log = logging.getLogger(__name__)
+
+_LARGE = 4_000_000
 
 
 class Engine:
@@ -49,9 +52,12 @@ class Engine:
         self.average = MovingAverage(self.net, config.ema_decay) if config.ema_decay else None
         self.optimiser = _optimiser(config, self.net, place.device)
         self.step = 0
-        self.micro_batch = config.micro_batch or config.batch
+        self.micro_batch = config.micro_batch or _first_micro_batch(config, self.net, place.device)
         self.is_compiled = False
+        self.before_update: Callable[[], None] = lambda: None
+        """Called by every step before it alters weights: on a CPU `state` gives them away uncopied."""
         self._has_stepped = False
+        self._staged: dict[str, Tensor] = {}
 
     @property
     def steps_per_epoch(self) -> int:
@@ -85,6 +91,7 @@ class Engine:
             group["lr"] = rate
         if self.config.clip_norm:
             nn.utils.clip_grad_norm_(self.net.parameters(), self.config.clip_norm, foreach=True)
+        self.before_update()
         self.optimiser.step()
         if self.average:
             self.average.update(self.net, self.step)
@@ -94,13 +101,24 @@ class Engine:
         return parts
 
     def state(self) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]:
-        """Everything that decides the coming steps: arrays by name, and plain values."""
+        """Everything that decides the coming steps: arrays by name, and plain values.
+
+        On a CPU weights are not copied: they are right until the next step's `before_update` has returned. From a GPU
+        they are copied before this returns, into memory that the next call uses again.
+        """
+        # Statistics of batches change on the way forth already.
+        buffers = {f"net.{name}" for name, _ in self.net.named_buffers()}
         tensors: dict[str, Tensor] = {f"net.{k}": v for k, v in self.net.state_dict().items()}
         if self.average:
             tensors |= {f"average.{k}": v for k, v in self.average.net.state_dict().items()}
         for index, values in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{index}.{k}": v for k, v in values.items() if isinstance(v, Tensor)}
-        arrays = {name: value.detach().cpu().contiguous().numpy() for name, value in tensors.items()}
+        arrays = {
+            name: self._in_main_memory(name, value.detach(), copies=name in buffers).numpy()
+            for name, value in tensors.items()
+        }
+        if self._staged:
+            torch.cuda.synchronize(self.place.device)
         return arrays, {"step": self.step, "micro_batch": self.micro_batch, "config": self.config.digest()}
 
     def load_state(self, arrays: dict[str, np.ndarray[Any, Any]], values: dict[str, Any]) -> None:
@@ -137,6 +155,15 @@ class Engine:
         self.cache = self.cache.to(device)
         if self.place.device.type == "cuda":
             torch.cuda.empty_cache()
+
+    def _in_main_memory(self, name: str, value: Tensor, *, copies: bool) -> Tensor:
+        if value.device.type != "cuda":
+            found = value.cpu().contiguous()
+            return found.clone() if copies and found.data_ptr() == value.data_ptr() else found
+        # Pinned memory is filled at the speed of the bus, and all copies are under way at once.
+        if name not in self._staged:
+            self._staged[name] = torch.empty(value.shape, dtype=value.dtype, pin_memory=True)
+        return self._staged[name].copy_(value, non_blocking=True)
 
     def _indices(self) -> np.ndarray[Any, np.dtype[np.int64]]:
         epoch, position = divmod(self.step, self.steps_per_epoch)
@@ -243,6 +270,17 @@ def _optimiser(config: TrainConfig, net: nn.Module, device: torch.device) -> tor
         fused=fused,
         foreach=None if fused else True,
     )
+
+
+def _first_micro_batch(config: TrainConfig, net: nn.Module, device: torch.device) -> int:
+    """One image at a time where a processor works on a large network.
+
+    One image keeps it as busy as eight, in an eighth of the memory, and a step is given up between any two of its
+    convolutions: of eight images at once the largest alone takes seconds. Statistics of batches would not be the same.
+    """
+    n_weights = sum(p.numel() for p in net.parameters())
+    has_batch_norms = any(isinstance(module, nn.BatchNorm2d) for module in net.modules())
+    return 1 if device.type == "cpu" and n_weights > _LARGE and not has_batch_norms else config.batch
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

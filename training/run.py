@@ -14,9 +14,10 @@ from torch import Tensor
 from domain.errors import BadFileError, Cancelled, UserFacingError
 from domain.events import OnProgress, Progress
 from storage.snapshot_file import Snapshot, read_snapshot
+from training.checkpoint_writer import CheckpointWriter
 from training.checkpoints import Checkpoints
 from training.data_cache import DataCache, build_cache
-from training.device import make_repeatable, memory_in_use, pick_place
+from training.device import Place, make_repeatable, memory_in_use, pick_place
 from training.engine import Engine
 from training.evaluation import evaluate, write_previews, write_worst
 from training.finishing import write_model
@@ -36,6 +37,8 @@ _log = logging.getLogger(__name__)
 
 _REPORT_S = 0.1
 _PREVIEW_S = 20.0
+# Where a step takes long, hundreds of them are hours: a run that is killed loses no more than this and a step.
+_KEEP_S = 120.0
 
 
 class Run:
@@ -49,10 +52,12 @@ class Run:
         self.record = self.paths.read()
         self.config = self.paths.config()
         self.checkpoints = Checkpoints(self.paths.checkpoints)
+        self.writer = CheckpointWriter(self.checkpoints, self._on_written)
         self.team: Team = join_team(self.config)
         self._finish_early = False
         self._early_commands: list[str] = []
         self._previewed = 0.0
+        self._kept = 0.0
 
     def execute(self) -> None:
         """The whole run.
@@ -66,16 +71,18 @@ class Run:
             place = pick_place(self.config, local_rank=self.team.local_rank)
             snapshot = self._snapshot()
             cache = self._cache(snapshot)
-            net = MultiLevelNet(self.config)
-            load_start_weights(net, self.config)
-            engine = Engine(self.config, cache, place, share=self.team.share, net=net)
-            self._go_on(engine)
+            engine = self._engine(cache, place)
             if self.config.compile and not self.config.deterministic and place.device.type == "cuda":
                 self.voice.enter(RunState.COMPILING, "the first steps take longer")
                 engine.compile()
-            self._train(engine, snapshot)
-            if self.team.is_first:
-                self._finish(engine, snapshot)
+            # From here on there is something to keep.
+            self.ears.stay()
+            try:
+                self._train(engine, snapshot)
+                if self.team.is_first:
+                    self._finish(engine, snapshot)
+            finally:
+                self.writer.wait()
 
     def _snapshot(self) -> Snapshot:
         self.voice.enter(RunState.VALIDATING)
@@ -84,7 +91,7 @@ class Run:
             raise BadFileError(
                 f"{snapshot.folder} is not the snapshot this run began with.", "Start a new run on the new snapshot."
             )
-        if not self.is_resumed and self.team.is_first:
+        if not self._has_begun() and self.team.is_first:
             findings = check(snapshot, self.config, on_progress=self._tell)
             for finding in findings:
                 self.voice.say(
@@ -104,19 +111,30 @@ class Run:
         threads = self.config.threads or max(1, min(8, torch.get_num_threads()))
         return build_cache(snapshot, items, self.config, n_threads=threads, on_progress=self._tell)
 
-    def _go_on(self, engine: Engine) -> None:
+    def _has_begun(self) -> bool:
+        """Whether steps were done before: a run that was refused, or stopped while it was checked, is checked again."""
+        return self.is_resumed and self.checkpoints.newest_step() >= 0
+
+    def _engine(self, cache: DataCache, place: Place) -> Engine:
+        """A new engine, or one that goes on from the newest checkpoint."""
         stored = self.checkpoints.load() if self.is_resumed else None
-        if self.is_resumed and stored is None:
-            _log.info("no checkpoint yet: beginning at step 0")
+        net = MultiLevelNet(self.config)
+        if stored is None:
+            load_start_weights(net, self.config)
+        engine = Engine(self.config, cache, place, share=self.team.share, net=net)
         if stored is not None:
             engine.load_state(stored.tensors, stored.description)
-        self.voice.step = engine.step
+        elif self.is_resumed:
+            _log.info("no checkpoint yet: beginning at step 0")
+        self.voice.step = self.writer.step = engine.step
+        engine.before_update = self.writer.wait
+        return engine
 
     def _train(self, engine: Engine, snapshot: Snapshot) -> None:
         metrics = self._metrics(engine)
         self.voice.enter(RunState.TRAINING)
-        began, first_step, told = time.monotonic(), engine.step, 0.0
-        original = engine.cache
+        began, first_step, told, is_second_round = time.monotonic(), engine.step, 0.0, False
+        self._kept = began
         # A GPU is through a step before anybody notices; several processes end their step together.
         is_stoppable = engine.place.device.type == "cpu" and self.team.share.world == 1
         interruption = Interruption(engine.net if is_stoppable else None, lambda: self.ears.is_told_to_stop)
@@ -125,8 +143,9 @@ class Run:
                 self._obey(engine, snapshot)
                 if self._finish_early:
                     break
-                if engine.step >= self.config.steps and engine.cache is original:
+                if engine.step >= self.config.steps and not is_second_round:
                     engine.cache = load_or_make_labels(engine, self.paths.checkpoints, self.team)
+                    is_second_round = True
                 try:
                     with interruption.armed():
                         parts = engine.train_step()
@@ -166,13 +185,20 @@ class Run:
         self.voice.say(event="step", total=self.config.total_steps, **row)
 
     def _keep(self, engine: Engine) -> None:
-        if engine.step % self.config.checkpoint_every == 0 or engine.step == self.config.total_steps:
+        is_due = engine.step % self.config.checkpoint_every == 0 or engine.step == self.config.total_steps
+        is_late = time.monotonic() - self._kept > _KEEP_S and not self.writer.is_busy
+        if is_due or is_late:
             self._save(engine)
 
     def _save(self, engine: Engine) -> None:
-        if self.team.is_first:
-            path = self.checkpoints.save(*engine.state())
-            self.voice.say(event="saved", step=engine.step, path=str(path))
+        """Begin to write what the last step left, unless that is on its way already."""
+        if self.team.is_first and self.writer.step != engine.step:
+            self.writer.wait()  # on a GPU both checkpoints use the same copy in main memory
+            self.writer.begin(*engine.state())
+            self._kept = time.monotonic()
+
+    def _on_written(self, step: int, path: Path) -> None:
+        self.voice.say(event="saved", step=step, path=str(path))
 
     def _evaluate(self, engine: Engine, snapshot: Snapshot, on_progress: OnProgress) -> None:
         every = self.config.evaluate_every
@@ -195,8 +221,7 @@ class Run:
         if command == "preview" and self.team.is_first:
             self._preview(Predictor(engine.final_net, self.config, engine.place), snapshot, engine.step)
         elif command == "stop":
-            self._save(engine)
-            raise Cancelled
+            self._stop(engine)
         elif command == "finish":
             self._finish_early = True
         elif command == "pause":
@@ -208,9 +233,17 @@ class Run:
         command = (self.ears.next() or {}).get("command")
         return None if command is None else str(command)
 
+    def _stop(self, engine: Engine) -> None:
+        """Nothing is computed any more; what the last step left is written."""
+        self.voice.say(event="saving", step=engine.step)
+        self._save(engine)
+        self.writer.wait()
+        raise Cancelled
+
     def _pause(self, engine: Engine) -> None:
         """Save, give the GPU's memory back, and wait."""
         self._save(engine)
+        self.writer.wait()
         engine.move_to(torch.device("cpu"))
         self.voice.enter(RunState.PAUSED)
         while True:
@@ -226,6 +259,8 @@ class Run:
 
     def _finish(self, engine: Engine, snapshot: Snapshot) -> None:
         self.voice.enter(RunState.FINALISING)
+        # Finished early: whoever stops while the model is made goes on from here.
+        self._save(engine)
         predictor = Predictor(engine.final_net, self.config, engine.place)
         result = evaluate(predictor, snapshot, "val", on_progress=self._tell)
         if result.scores:

@@ -13,6 +13,7 @@ import os
 import queue
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -62,6 +63,8 @@ class Ears:
     def __init__(self, stream: BinaryIO | None) -> None:
         self._commands: queue.Queue[Event] = queue.Queue()
         self._stop = threading.Event()
+        self._leaving = threading.Lock()
+        self._leave: Callable[[], None] | None = None
         if stream is not None:
             threading.Thread(target=self._listen, args=(stream,), name="commands", daemon=True).start()
 
@@ -77,6 +80,18 @@ class Ears:
         except queue.Empty:
             return None
 
+    def leave_at_stop(self, leave: Callable[[], None]) -> None:
+        """Until `stay`, a stop ends the process through `leave`: there is nothing to lose yet."""
+        with self._leaving:
+            self._leave = leave
+        if self.is_told_to_stop:
+            leave()
+
+    def stay(self) -> None:
+        """From now on a stop is a command like others: it waits to be taken."""
+        with self._leaving:
+            self._leave = None
+
     def _listen(self, stream: BinaryIO) -> None:
         for line in iter(stream.readline, b""):
             command = decoded(line)
@@ -85,8 +100,12 @@ class Ears:
         self._put({"command": "stop", "reason": "the application is gone"})
 
     def _put(self, command: Event) -> None:
+        is_stop = command.get("command") == "stop"
+        with self._leaving:
+            if is_stop and self._leave is not None:
+                self._leave()
         self._commands.put(command)
-        if command.get("command") == "stop":
+        if is_stop:
             self._stop.set()
 
 
@@ -109,6 +128,8 @@ def main(arguments: list[str] | None = None) -> int:
     if options.supervised:
         _give_way()
     voice.enter(RunState.QUEUED, "starting")
+    # While torch is imported, images are checked and read and the network is made, which takes seconds to minutes.
+    ears.leave_at_stop(lambda: _stopped_before_it_began(voice))
     try:
         # torch takes seconds to import; the application hears of the run before.
         from training.run import Run
@@ -136,6 +157,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     finally:
         stop_beating.set()
+
+
+def _stopped_before_it_began(voice: Voice) -> None:
+    voice.enter(RunState.STOPPED)
+    voice.say(event="stopped", step=voice.step)
+    os._exit(0)
 
 
 def _give_way() -> None:

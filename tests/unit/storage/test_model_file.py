@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from domain.errors import BadFileError, NewerVersionError
 from storage import model_file
@@ -66,3 +67,24 @@ def test_that_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: py
         write_tensor_file(path, TensorFile("model", {"a": np.zeros(1)}, {}))
     assert read_tensor_file(path, kind="model").description["step"] == 3
     assert [p.name for p in tmp_path.iterdir()] == ["m.safetensors"]
+
+
+def test_that_the_library_reads_every_number_type_and_shape_as_it_was(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    kinds = ("float64", "float32", "float16", "int64", "int32", "int16", "int8", "uint8", "bool")
+    tensors = {f"of {kind}": (100 * rng.random((3, 5))).astype(kind) for kind in kinds}
+    tensors |= {"odd": np.arange(7, dtype=np.uint8), "none": np.zeros((0, 4), np.float32), "one": np.float32(2.5)}
+    tensors["turned"] = np.asfortranarray(rng.random((4, 6)))
+    tensors = {name: np.asarray(values) for name, values in tensors.items()}
+    path = tmp_path / "m.safetensors"
+    write_tensor_file(path, TensorFile("checkpoint", tensors, {"step": 3, "text": "å\n"}))
+    read = load_file(path)
+    assert read.keys() == tensors.keys()
+    for name, values in tensors.items():
+        assert read[name].dtype == values.dtype
+        assert read[name].shape == values.shape
+        assert np.array_equal(read[name], values)
+    stored = read_tensor_file(path, kind="checkpoint")
+    assert stored.description == {"step": 3, "text": "å\n"}
+    assert int.from_bytes(path.read_bytes()[:8], "little") % 8 == 0
+    assert list(tmp_path.iterdir()) == [path]
