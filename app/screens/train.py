@@ -315,6 +315,9 @@ class TrainScreen(Screen):
     def _on_done(self, event: Event) -> None:
         self._say(tr("Done. The model is ready."), "good")
 
+    def _on_saving(self, event: Event) -> None:
+        self._say(tr("Stopping… Step {step} is being saved.").format(step=event.get("step", 0)), "warn")
+
     def _on_stopped(self, event: Event) -> None:
         self._say(tr("Stopped at step {step}; it can be resumed.").format(step=event.get("step", 0)), "warn")
 
