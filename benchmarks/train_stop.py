@@ -1,4 +1,4 @@
-"""Stop of a training on the processor: when does it stop computing, and when is its process gone with a whole checkpoint?
+"""Stop of a training on the processor: when does it compute no more, when is its process gone, is all of it kept?
 
     python -m benchmarks.train_stop [--preset reference] [--rounds 6] [--threads N] [--quick]
 

@@ -37,8 +37,9 @@ _log = logging.getLogger(__name__)
 
 _REPORT_S = 0.1
 _PREVIEW_S = 20.0
-# Where a step takes long, hundreds of them are hours: a run that is killed loses no more than this and a step.
-_KEEP_S = 120.0
+# Where a step takes long, hundreds of them are hours: a run that is killed loses no more than this and a step. Shorter
+# would wear out a disk: half a gigabyte each time, for days.
+_KEEP_S = 300.0
 
 
 class Run:
