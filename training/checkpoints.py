@@ -31,7 +31,6 @@ class Checkpoints:
         steps = [self._step(name) for name in _NAMES]
         path = self.folder / _NAMES[steps.index(min(steps))]
         write_tensor_file(path, TensorFile("checkpoint", tensors, values))
-        self._remove_drafts()
         return path
 
     def load(self) -> TensorFile | None:
@@ -46,6 +45,11 @@ class Checkpoints:
                 _log.warning("%s", error)
         return None
 
+    def remove_drafts(self) -> None:
+        """What a killed process left half written; not while anything is being written here."""
+        for draft in self.folder.glob(f"{TEMPORARY_PREFIX}*"):
+            draft.unlink(missing_ok=True)
+
     def newest_step(self) -> int:
         """The step of the newest readable checkpoint, -1 where there is none."""
         return max(self._step(name) for name in _NAMES)
@@ -58,7 +62,3 @@ class Checkpoints:
             return int(read_description(path, kind="checkpoint")["step"])
         except (BadFileError, KeyError, ValueError, OverflowError, TypeError):
             return -1
-
-    def _remove_drafts(self) -> None:
-        for draft in self.folder.glob(f"{TEMPORARY_PREFIX}*"):
-            draft.unlink(missing_ok=True)

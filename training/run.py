@@ -119,6 +119,8 @@ class Run:
     def _engine(self, cache: DataCache, place: Place) -> Engine:
         """A new engine, or one that goes on from the newest checkpoint."""
         stored = self.checkpoints.load() if self.is_resumed else None
+        if self.team.is_first:
+            self.checkpoints.remove_drafts()
         net = MultiLevelNet(self.config)
         if stored is None:
             load_start_weights(net, self.config)

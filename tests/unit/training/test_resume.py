@@ -49,6 +49,15 @@ def test_that_a_damaged_checkpoint_is_the_first_to_be_replaced(tmp_path: Path) -
     assert read_tensor_file(tmp_path / "checkpoint-a.safetensors", kind="checkpoint").description["step"] == 2
 
 
+def test_that_drafts_of_a_killed_run_go_and_those_being_written_stay(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    (tmp_path / ".sightline-0123.safetensors").write_bytes(b"half")
+    checkpoints.save(*_tensors(2))
+    assert len(list(tmp_path.iterdir())) == 2, "it may be the draft of another file, written at the same time"
+    checkpoints.remove_drafts()
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-a.safetensors"]
+
+
 @pytest.mark.slow
 def test_that_a_killed_run_ends_as_an_uninterrupted_one(snapshot: Snapshot, small: TrainConfig, tmp_path: Path) -> None:
     config = small.with_changes(steps=30, self_training_steps=6, ema_decay=0.9, checkpoint_every=1, geometric=1.0)
