@@ -36,10 +36,11 @@ class Segment:
 
 
 def write_segmentation(
-    target: Path, source: Path, stack: NDArray[np.generic], segments: Sequence[Segment], *, uid_of: str
+    target: Path, sources: Sequence[Path], stack: NDArray[np.generic], segments: Sequence[Segment], *, uid_of: str
 ) -> None:
-    """Write masks or probabilities of all frames of a DICOM file as one segmentation object.
+    """Write masks or probabilities of all frames of a DICOM file, or of all slices of a series, as one object.
 
+    sources: one file, or the files of one series in the order of the stack; each frame of the object refers to its own.
     stack: (S, H, W, n_segments); booleans give BINARY, floats of 0-1 give FRACTIONAL PROBABILITY of 0 to 255.
     uid_of: text that the object's UIDs follow from, so that a second export gives the same object.
 
@@ -54,7 +55,8 @@ def write_segmentation(
             "DICOM segmentations need the package highdicom.", "Install it with: pip install 'sightline[exports]'"
         ) from problem
     codes: Any = importlib.import_module("pydicom.sr.coding")
-    dataset = _completed(read_dataset(source), source)
+    datasets = [_completed(read_dataset(source, with_pixels=len(sources) == 1), source) for source in sources]
+    source, dataset = sources[0], datasets[0]
     is_binary = stack.dtype == np.bool_
     descriptions = [_description(hd, codes, number, segment) for number, segment in enumerate(segments, start=1)]
     with warnings.catch_warnings():
@@ -62,7 +64,7 @@ def write_segmentation(
         warnings.simplefilter("ignore")
         try:
             segmentation = hd.seg.Segmentation(
-                source_images=[dataset],
+                source_images=datasets,
                 pixel_array=stack.astype(np.uint8) if is_binary else stack.astype(np.float32),
                 segmentation_type="BINARY" if is_binary else "FRACTIONAL",
                 segment_descriptions=descriptions,

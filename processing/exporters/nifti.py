@@ -4,50 +4,47 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from domain.study import StudyImage
 from processing.export_pictures import index_mask, lossless_plane, overlap_finding
 from processing.export_source import ExportSource
+from processing.export_volumes import ExportVolume, geometry_findings, volumes_of
 from processing.exporter import ExportItem, Finding, exporters, text_item
-from storage.image_file import stem_of
-from storage.nifti_write import write_flat, write_like
+from storage.dicom_geometry import affine_of
+from storage.image_file import read_image
+from storage.nifti_write import write_flat, write_like, write_volume
 
 
 class NiftiExporter:
-    """`images/<case>.nii.gz` and `labels/<case>.nii.gz` with equal shape and affine."""
+    """`images/<case>.nii.gz` and `labels/<case>.nii.gz` with equal shape and affine; a DICOM series is one volume."""
 
     title = "NIfTI (label maps)"
     settings: Mapping[str, str] = {}
     needs_masks = True
 
     def preflight(self, source: ExportSource) -> list[Finding]:
-        """Targets that cover each other."""
-        return overlap_finding(source)
+        """Targets that cover each other, and series that no regular grid can hold."""
+        return [*overlap_finding(source), *geometry_findings(source)]
 
     def items(self, source: ExportSource) -> list[ExportItem]:
-        """One volume and one label map per file."""
-        by_file: dict[str, list[StudyImage]] = defaultdict(list)
-        for image in source.images:
-            by_file[image.path if image.slice_index >= 0 else f"{image.path}|{image.image_id}"].append(image)
-        items, used = [], set()
-        for images in by_file.values():
-            first = images[0]
-            name = (first.case or stem_of(first.path)) if first.slice_index >= 0 else first.image_id
-            while name.lower() in used:
-                name = f"{name}-{first.image_id}"
-            used.add(name.lower())
-            path = source.study.absolute(first.path)
-            is_volume = first.path.lower().endswith((".nii", ".nii.gz"))
-            write_image = _copier(path) if is_volume else _flat_writer(source, first)
-            write_label = _volume_writer(source, images, path) if is_volume else _label_writer(source, images)
-            ending = ".nii" if first.path.lower().endswith(".nii") else ".nii.gz"
-            items.append(ExportItem.one(f"images/{name}{ending if is_volume else '.nii.gz'}", write_image))
-            items.append(ExportItem.one(f"labels/{name}.nii.gz", write_label))
+        """One volume and one label map per file or series."""
+        items = []
+        for volume in volumes_of(source, source.images):
+            ending = ".nii.gz"
+            if volume.is_series:
+                write_image, write_label = _series_writer(volume), _series_label_writer(source, volume)
+            elif volume.file.name.lower().endswith((".nii", ".nii.gz")):
+                write_image, write_label = _copier(volume.file), _volume_writer(source, volume)
+                ending = ".nii" if volume.file.name.lower().endswith(".nii") else ending
+            else:
+                write_image, write_label = _flat_writer(source, volume.images[0]), _label_writer(source, volume)
+            items.append(ExportItem.one(f"images/{volume.name}{ending}", write_image))
+            items.append(ExportItem.one(f"labels/{volume.name}.nii.gz", write_label))
         labels = {"background": 0, **{target.name: target.number for target in source.targets}}
         items.append(text_item("labels.json", json.dumps(labels, indent=2, ensure_ascii=False) + "\n"))
         return items
@@ -71,21 +68,43 @@ def _flat_writer(source: ExportSource, image: StudyImage) -> Callable[[Path], No
     return write
 
 
-def _label_writer(source: ExportSource, images: list[StudyImage]) -> Callable[[Path], None]:
+def _label_writer(source: ExportSource, volume: ExportVolume) -> Callable[[Path], None]:
     def write(target: Path) -> None:
-        spacing = source.study.pixels(images[0].image_id).spacing_mm
-        write_flat(target, index_mask(source, images[0]), spacing_mm=spacing)
+        image = volume.images[0]
+        write_flat(target, index_mask(source, image), spacing_mm=source.study.pixels(image.image_id).spacing_mm)
 
     return write
 
 
-def _volume_writer(source: ExportSource, images: list[StudyImage], path: Path) -> Callable[[Path], None]:
+def _volume_writer(source: ExportSource, volume: ExportVolume) -> Callable[[Path], None]:
     def write(target: Path) -> None:
-        width, height = images[0].size
-        n_slices = source.study.n_slices_of(path)
-        stack = np.zeros((n_slices, height, width), np.uint8)
-        for image in images:
-            stack[max(image.slice_index, 0)] = index_mask(source, image)
-        write_like(target, stack, path)
+        write_like(target, _label_stack(source, volume, source.study.n_slices_of(volume.file)), volume.file)
 
     return write
+
+
+def _series_writer(volume: ExportVolume) -> Callable[[Path], None]:
+    def write(target: Path) -> None:
+        facts = volume.facts()
+        slices = [read_image(file) for file in volume.files]
+        planes = [one.display_u8()[:, :, 0] if one.is_colour else one.values[0] for one in slices]
+        write_volume(target, np.stack(planes), affine_of(facts), spacing_mm=slices[0].spacing_mm)
+
+    return write
+
+
+def _series_label_writer(source: ExportSource, volume: ExportVolume) -> Callable[[Path], None]:
+    def write(target: Path) -> None:
+        stack = _label_stack(source, volume, len(volume.files))
+        spacing = source.study.pixels(volume.images[0].image_id).spacing_mm
+        write_volume(target, stack, affine_of(volume.facts()), spacing_mm=spacing)
+
+    return write
+
+
+def _label_stack(source: ExportSource, volume: ExportVolume, n_slices: int) -> NDArray[np.uint8]:
+    width, height = volume.images[0].size
+    stack = np.zeros((n_slices, height, width), np.uint8)
+    for image in volume.images:
+        stack[volume.place_of(source, image)] = index_mask(source, image)
+    return stack
