@@ -17,6 +17,7 @@ from domain.trial import TrialRecord
 from processing.exporter import ExportOptions, exporters
 from processing.exporters.nnunet import case_name, folds
 from processing.exporters.yolo_seg import contours, has_hole
+from processing.importer import ImportOptions
 from processing.run_lengths import compressed, decompressed, mask_from_runs, run_lengths
 from storage.image_file import read_image
 from storage.study import Study
@@ -272,7 +273,7 @@ def dicom_study(tmp_path: Path) -> Study:
     (tmp_path / "in" / "masks").mkdir()
     for i in range(2):
         Image.fromarray(hard_mask((32, 24)).astype(np.uint8) * 255).save(tmp_path / "in" / "masks" / f"scan{i}.png")
-    import_to_folder("folder", tmp_path / "in", tmp_path / "s")
+    import_to_folder("folder", tmp_path / "in", tmp_path / "s", options=ImportOptions(single_slices=True))
     study = Study.open(tmp_path / "s")
     study.update_settings(StudySettings("Dicom", (Target("prostate"),), labels=replace(LABELS, thresholds=(0.2, 0.4))))
     study.save_trial(TrialRecord("t", "scan0", "A", "prostate", fixations=fixations(3)))
