@@ -17,6 +17,7 @@ from domain.study import Outcome, TrialStatus
 from storage.study import Study
 from workflows.edit_history import Decision, Edit, EditHistory, MaskEdit, Place, packed
 from workflows.mask_editing import Mask, Patch
+from workflows.review import all_reviews
 
 _log = logging.getLogger(__name__)
 HISTORY_FOLDER = "history"
@@ -89,9 +90,9 @@ class CorrectionDesk:
     # decisions
 
     def status(self, place: Place) -> TrialStatus:
-        """Where the image stands: as decided here, else as the study says."""
+        """Where the image stands: as decided here, else, or where a reviewer has decided since, as the study says."""
         decided = self.history.state.decisions.get(place)
-        if decided is not None:
+        if decided is not None and not self._is_reviewed_since(place, decided):
             return TrialStatus(str(decided["status"]))
         return self.study.statuses(self.annotator, place[1]).get(place[0], TrialStatus.NEW)
 
@@ -163,10 +164,21 @@ class CorrectionDesk:
         return np.zeros((height, width), np.bool_)
 
     def _decide(self, place: Place, after: dict[str, object], *, mask: bytes = b"") -> None:
-        before = self.history.state.decisions.get(place) or {"status": self.status(place).value}
-        decision = Decision(place, before, after, mask)
-        self.history.do(decision)
+        decided, n_reviews = self.history.state.decisions.get(place), self._newest_review(place)
+        if decided is None or self._is_reviewed_since(place, decided):
+            decided = {"status": self.status(place).value, "review": n_reviews}
+        after = {**after, "review": n_reviews}
+        self.history.do(Decision(place, decided, after, mask))
         self._write_down(place, after)
+
+    def _newest_review(self, place: Place) -> int:
+        """The number of the last decision that a reviewer made on this annotator's work; 0 where there is none."""
+        reviews = all_reviews(self.study, image_id=place[0], target=place[1], annotator=self.annotator)
+        return max((review.number for review in reviews if review.decision != "noted"), default=0)
+
+    def _is_reviewed_since(self, place: Place, decided: Mapping[str, object]) -> bool:
+        """Whether a reviewer decided after this decision was made: then it is not the last word."""
+        return self._newest_review(place) > int(str(decided.get("review", 0)))
 
     def _follow(self, edit: Edit | None) -> None:
         if isinstance(edit, Decision):
@@ -214,6 +226,8 @@ class CorrectionDesk:
         known = {target: self.study.statuses(self.annotator, target) for target in targets}
         for place, decided in state.decisions.items():
             status = known[place[1]].get(place[0])
+            if self._is_reviewed_since(place, decided):
+                continue  # it was in the study, or nobody could have reviewed it
             if place in latest or status is None or status.value != decided["status"]:
                 self._store(place, dict(decided), self._accepted_mask(decided))
 

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from domain.study import Outcome, TrialStatus
+from domain.study import Outcome, Role, TrialStatus
 from storage.study import Study
 from workflows.correct_mask import CorrectionDesk, digest
 from workflows.edit_history import Decision
 from workflows.mask_editing import painted
+from workflows.review import decide
 from workflows.sample_study import open_sample_study
 
 TARGET = "polyp"
@@ -177,6 +178,7 @@ from pathlib import Path
 from storage.study import Study
 from workflows.correct_mask import CorrectionDesk, digest
 from workflows.mask_editing import painted
+from workflows.review import decide
 
 def raising(problem):
     raise problem
@@ -252,3 +254,33 @@ def test_that_kill_9_at_a_random_moment_loses_no_accepted_mask(study):
             n_seen += 1
         desk.close()
     assert n_seen > 0
+
+
+def test_that_what_a_reviewer_decided_stands_when_the_annotator_comes_back(study: Study):
+    study.add_annotator("anna", Role.ANNOTATOR)
+    study.add_annotator("rita", Role.REVIEWER)
+    images = [image.image_id for image in study.images()[:3]]
+    first = CorrectionDesk(study, "anna", on_problem=raising)
+    for image_id in images:
+        drawn = first.open(image_id, TARGET)
+        first.change(drawn.place, painted(drawn.mask, [(30.0, 30.0)], 9.0, adds=True)[0], "brush")
+        first.accept(drawn.place)
+    first.close()
+    for image_id, decision in zip(images, ("returned", "accepted"), strict=False):
+        newest = study.mask_versions(image_id, "anna", TARGET)[-1]
+        decide(study, newest, decision, reviewer="rita", reason="border too wide")
+    wanted = [TrialStatus.RETURNED, TrialStatus.ACCEPTED, TrialStatus.DONE]
+    again = CorrectionDesk(study, "anna", on_problem=raising)
+    try:
+        assert [study.statuses("anna", TARGET)[image_id] for image_id in images] == wanted
+        assert [again.status((image_id, TARGET)) for image_id in images] == wanted
+        place = again.open(images[0], TARGET).place
+        again.accept(place)
+        assert again.status(place) is TrialStatus.DONE
+        again.undo()
+        assert again.status(place) is TrialStatus.RETURNED
+        again.redo()
+    finally:
+        again.close()
+    CorrectionDesk(study, "anna", on_problem=raising).close()
+    assert study.statuses("anna", TARGET)[images[0]] is TrialStatus.DONE
