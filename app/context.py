@@ -78,6 +78,7 @@ class Services(QObject):
         settings: UserSettings,
         actions: ActionRegistry,
         tasks: TaskRunner,
+        readers: TaskRunner,
         navigate: Navigator,
         show_error: Callable[[BaseException], None],
     ) -> None:
@@ -85,6 +86,7 @@ class Services(QObject):
         self.settings = settings
         self.actions = actions
         self.tasks = tasks
+        self.readers = readers
         self.navigate = navigate
         self.show_error = show_error
         self.tracker = TrackerChoice(name=settings.tracker)

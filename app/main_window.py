@@ -53,12 +53,14 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.setWindowTitle(tr("Sightline"))
         self.tasks = TaskRunner(parent=self)
+        self.readers = TaskRunner(n_threads=2, parent=self)  # no picture waits behind a training or an export
         self.actions_registry = ActionRegistry(ACTIONS, settings.own_keys)
         self.error_hook = ErrorHook(self._window_in_front)
         self.services = Services(
             settings=settings,
             actions=self.actions_registry,
             tasks=self.tasks,
+            readers=self.readers,
             navigate=self.navigate,
             show_error=self.error_hook.show,
         )
@@ -166,6 +168,7 @@ class MainWindow(QMainWindow):
         for screen in self._built.values():
             screen.close_screen()
         self.tasks.close()
+        self.readers.close()
         self.services.settings.own_keys = self.actions_registry.own_keys()
         self.services.settings.save()
         self.services.set_study(None)

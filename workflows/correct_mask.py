@@ -25,6 +25,21 @@ LATEST = 50
 """Steps before a crash that may not have reached the study's files; far more than the writer ever has waiting."""
 
 
+@dataclass(frozen=True)
+class Stored:
+    """What the study's files have of an image for this annotator: the newest mask, the maps, where it stands."""
+
+    place: Place
+    mask: Mask | None
+    maps: LabelMaps | None
+    status: TrialStatus
+
+    @property
+    def threshold(self) -> float:
+        """The strongest level's."""
+        return self.maps.parameters.thresholds[0] if self.maps is not None else 0.5
+
+
 @dataclass
 class Draft:
     """One image on the desk: the mask being worked on and, where gaze gave some, its maps."""
@@ -55,17 +70,24 @@ class CorrectionDesk:
 
     # masks
 
-    def open(self, image_id: str, target: str) -> Draft:
-        """Take an image onto the desk: as it was left, else its newest mask, else its strongest level, else empty."""
+    def read(self, image_id: str, target: str) -> Stored:
+        """Read what `open` needs, on any thread; waits until what was decided before is written."""
         place = (image_id, target)
         if not self.is_written:
             self._writer.submit(lambda: None).result()  # the look that was just shown is being written
         trial = self.study.trial(image_id, self.annotator, target)
         maps = self.study.maps(trial.trial_id) if trial is not None else None
-        threshold = maps.parameters.thresholds[0] if maps is not None else 0.5
-        if place not in self.history.state.masks:
-            self.history.begin(place, self._first_mask(place, maps, threshold))
-        return Draft(place, self.history.state.masks[place], maps, threshold)
+        return Stored(place, self.study.mask(image_id, self.annotator, target), maps, self.status(place))
+
+    def open(self, image_id: str, target: str, stored: Stored | None = None) -> Draft:
+        """Take an image onto the desk: as it was left, else its newest mask, else its strongest level, else empty.
+
+        stored: what `read` gave; read now where it is None.
+        """
+        stored = stored or self.read(image_id, target)
+        if stored.place not in self.history.state.masks:
+            self.history.begin(stored.place, self._first_mask(stored))
+        return Draft(stored.place, self.history.state.masks[stored.place], stored.maps, stored.threshold)
 
     def start_over(self, image_id: str, target: str, mask: Mask, tool: str = "gaze") -> None:
         """A new look gave a new mask: it becomes the working mask, as one step that can be undone."""
@@ -153,14 +175,12 @@ class CorrectionDesk:
         self._writer.shutdown(wait=True)
         self.history.close()
 
-    def _first_mask(self, place: Place, maps: LabelMaps | None, threshold: float) -> Mask:
-        image_id, target = place
-        stored = self.study.mask(image_id, self.annotator, target)
-        if stored is not None:
-            return stored
-        if maps is not None:
-            return np.asarray(maps.refined >= threshold)
-        width, height = self.study.image(image_id).size
+    def _first_mask(self, stored: Stored) -> Mask:
+        if stored.mask is not None:
+            return stored.mask
+        if stored.maps is not None:
+            return np.asarray(stored.maps.refined >= stored.threshold)
+        width, height = self.study.image(stored.place[0]).size
         return np.zeros((height, width), np.bool_)
 
     def _decide(self, place: Place, after: dict[str, object], *, mask: bytes = b"") -> None:

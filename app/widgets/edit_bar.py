@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
-from PySide6.QtCore import QSize, Signal
-from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QWidget
 
 from app.actions import ActionRegistry
 from app.texts import tr
-from app.theme import icon
 from app.widgets.image_canvas import ImageCanvas
-from app.widgets.layers import MaskLayer
 from app.widgets.plain import button, label
-from app.widgets.stroke_tools import StrokeTools, Tool
+from app.widgets.stroke_tools import Tool
+from app.widgets.tool_strip import ToolStrip
 from workflows.mask_editing import Mask
 from workflows.review_edit import ReviewEdit
-
-TOOLS = (
-    (Tool.BRUSH, "correct.brush"),
-    (Tool.ERASER, "correct.eraser"),
-    (Tool.POLYGON, "correct.polygon"),
-    (Tool.SMART_FILL, "correct.smart_fill"),
-)
 
 
 class EditBar(QFrame):
@@ -40,27 +28,26 @@ class EditBar(QFrame):
         self._canvas = canvas
         self._colour = ""
         self.edit: ReviewEdit | None = None
-        self.tools = StrokeTools(canvas)
+        self._strip = ToolStrip(
+            owner,
+            canvas,
+            actions,
+            direction=QBoxLayout.Direction.LeftToRight,
+            button_px=34,
+            undo=self.undo,
+            redo=self.redo,
+            accept=self.save,
+            step_back=self.step_back,
+        )
+        self.tools = self._strip.tools
         self.tools.changed.connect(self._on_changed)
-        self.tools.tool_changed.connect(self._show_tool)
         line = QHBoxLayout(self)
         line.setContentsMargins(12, 6, 12, 6)
         line.setSpacing(6)
         self._words = label("", "muted")
         line.addWidget(self._words)
         line.addSpacing(8)
-        self._tool_buttons: dict[Tool, QToolButton] = {}
-        for tool, action_id in TOOLS:
-            made = self._strip_button(actions, action_id, partial(self.tools.choose, tool))
-            made.setCheckable(True)
-            self._tool_buttons[tool] = made
-            line.addWidget(made)
-        line.addWidget(self._strip_button(actions, "correct.fill_holes", self.tools.fill_holes))
-        line.addSpacing(8)
-        self._undo = self._strip_button(actions, "correct.undo", self.undo)
-        self._redo = self._strip_button(actions, "correct.redo", self.redo)
-        line.addWidget(self._undo)
-        line.addWidget(self._redo)
+        line.addWidget(self._strip)
         line.addStretch(1)
         drop = button(tr("Drop"), self.drop, icon_name="close")
         drop.setToolTip(tr("Leave the mask as it was"))
@@ -68,7 +55,6 @@ class EditBar(QFrame):
         self._save.setToolTip(tr("Save as a new version  ({keys})").format(keys=actions.shown_keys("correct.accept")))
         line.addWidget(drop)
         line.addWidget(self._save)
-        self._keys = self._bind(owner, actions)
         self._set_active(False)
 
     @property
@@ -113,38 +99,13 @@ class EditBar(QFrame):
     def stop(self) -> None:
         """No more editing."""
         self.edit = None
-        self.tools.drop_polygon()
-        self.tools.is_enabled = False
+        self.tools.drop()
         self._canvas.set_brush(None)
         self._set_active(False)
 
-    def _bind(self, owner: QWidget, actions: ActionRegistry) -> list[QAction]:
-        bound = [actions.bind(owner, action_id, partial(self.tools.choose, tool)) for tool, action_id in TOOLS]
-        slots: dict[str, Callable[[], object]] = {
-            "correct.fill_holes": self.tools.fill_holes,
-            "correct.smaller": lambda: self.tools.set_radius(self.tools.radius / 1.2),
-            "correct.larger": lambda: self.tools.set_radius(self.tools.radius * 1.2),
-            "correct.close_polygon": self.tools.close_polygon,
-            "correct.drop_polygon": self.step_back,
-            "correct.undo": self.undo,
-            "correct.redo": self.redo,
-            "correct.accept": self.save,
-        }
-        return bound + [actions.bind(owner, action_id, slot) for action_id, slot in slots.items()]
-
-    def _strip_button(self, actions: ActionRegistry, action_id: str, slot: Callable[[], object]) -> QToolButton:
-        made = QToolButton()
-        made.setIcon(icon(actions.get(action_id).icon))
-        made.setIconSize(QSize(20, 20))
-        made.setFixedSize(34, 34)
-        made.clicked.connect(lambda _checked=False: slot())
-        actions.decorate(made, action_id)
-        return made
-
     def _set_active(self, is_active: bool) -> None:
         self.setVisible(is_active)
-        for key in self._keys:
-            key.setEnabled(is_active)
+        self._strip.set_active(is_active)
 
     def _on_changed(self, after: Mask, _tool: str) -> None:
         if self.edit is not None:
@@ -152,15 +113,6 @@ class EditBar(QFrame):
             self._show()
 
     def _show(self) -> None:
-        pixels, view = self._canvas.pixels, self._canvas.view
-        if self.edit is None or pixels is None or view is None:
-            return
-        layer = MaskLayer(self.edit.mask, self._colour)
-        self._canvas.set_layers({"mask": layer})
-        self.tools.take(self.edit.mask, pixels.display_u8(view.slice_index), layer)
-        self._undo.setEnabled(self.edit.can_undo)
-        self._redo.setEnabled(self.edit.can_redo)
-
-    def _show_tool(self, tool: Tool) -> None:
-        for which, made in self._tool_buttons.items():
-            made.setChecked(which is tool)
+        if self.edit is not None:
+            self._strip.show_mask(self.edit.mask, self._colour)
+            self._strip.show_steps(can_undo=self.edit.can_undo, can_redo=self.edit.can_redo)

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from app.widgets.image_canvas import ImageCanvas, Viewable
+from app.widgets.image_canvas import ImageCanvas
 from app.widgets.layers import Layer, MaskLayer, OutlineLayer
 from app.widgets.plain import label
+from app.widgets.viewed_image import Viewable
 from domain.view import ImageView
 
 OVERLAY, SIDE_BY_SIDE, FLICKER = "overlay", "side by side", "one at a time"

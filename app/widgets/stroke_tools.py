@@ -57,6 +57,13 @@ class StrokeTools(QObject):
         self.drop_polygon()
         self.is_enabled = True
 
+    def drop(self) -> None:
+        """Work on nothing until another mask is taken: also a stroke that was begun comes to nothing."""
+        self._mask, self._image, self._layer = None, None, None
+        self._stroke, self._working = [], None
+        self.drop_polygon()
+        self.is_enabled = False
+
     def choose(self, tool: Tool) -> None:
         """Take another tool."""
         self.drop_polygon()

@@ -1,7 +1,8 @@
-"""A canvas with the keys that every image has: zoom, fit, flip, slices, grey windows, overlays, peek."""
+"""A canvas with the keys that every image has, and the words that it says while there is none."""
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 
 from PySide6.QtCore import QEvent, QObject, Qt
@@ -9,7 +10,11 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
 from app.actions import ActionRegistry
+from app.texts import tr
 from app.widgets.image_canvas import ImageCanvas
+from domain.errors import UserFacingError
+
+_log = logging.getLogger(__name__)
 
 # Width and level in Hounsfield units. Source: OHIF's default presets.
 WINDOW_PRESETS = {
@@ -64,6 +69,19 @@ def bind_view_actions(owner: QWidget, canvas: ImageCanvas, actions: ActionRegist
     bind("view.more_opaque", lambda: canvas.set_opacity(canvas.opacity + 0.1))
     bind("view.less_opaque", lambda: canvas.set_opacity(canvas.opacity - 0.1))
     canvas.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+
+
+def say_reading(canvas: ImageCanvas) -> None:
+    """It takes longer than one would not notice: black instead of the image before, and a quiet word."""
+    canvas.say_instead(tr("Reading the image…"))
+
+
+def say_unreadable(canvas: ImageCanvas, name: str, error: BaseException) -> None:
+    """The image cannot be read, and why, where it would be; the others can still be paged to."""
+    if not isinstance(error, UserFacingError):
+        _log.error("%s cannot be read", name, exc_info=error)
+    why = str(error) if isinstance(error, UserFacingError) else tr("An unexpected error; the log has its trace.")
+    canvas.say_instead(tr("This image cannot be shown.") + "\n\n" + why)
 
 
 def _set_window(canvas: ImageCanvas, window: tuple[float, float]) -> None:
