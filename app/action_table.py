@@ -118,6 +118,9 @@ _REVIEW = (
     Action("review.mode", "Overlay, side by side, one at a time", ("M",), REVIEW, "layers"),
     Action("review.blind", "Hide or show names", ("B",), REVIEW),
     Action("review.edit", "Edit the mask as a new version", ("E",), REVIEW, "pencil"),
+    Action("review.older", "Older version of the mask", ("[",), REVIEW, "left"),
+    Action("review.newer", "Newer version of the mask", ("]",), REVIEW, "right"),
+    Action("review.restore", "Restore the version that is shown", ("Shift+R",), REVIEW, "repeat"),
     Action("review.consensus", "Consensus: majority, STAPLE, none", ("K",), REVIEW, "agreement"),
     Action("review.store", "Store the consensus that is shown", ("Return", "Enter"), REVIEW, "check"),
 )

@@ -14,11 +14,12 @@ from app.clutch_keys import ClutchKeys
 from app.context import Services
 from app.drift_words import stage_note
 from app.full_screen import fill_screen
+from app.stage_answer import StageAnswer
 from app.stage_breaks import Breaks
-from app.stage_cards import SKIP_REASONS, Card
+from app.stage_cards import Card
 from app.stage_draft import DraftSoon
 from app.stage_frame import StageFrame
-from app.stage_images import ImagesAhead
+from app.stage_image import StageImage
 from app.stage_labels import LabelsBeside
 from app.stage_list import StageList
 from app.stage_phase import Phase
@@ -31,11 +32,9 @@ from domain.calibration import Point
 from domain.errors import TrackerError
 from domain.study import Outcome
 from workflows.annotate_images import PAUSED, RESUMED, AnnotationSession
-from workflows.edit_history import Decision
 from workflows.look_labels import LookResult, store_look
 from workflows.worklist import WorklistRow
 
-START_TARGET_MS = 700
 _HINTED_IMAGES = 3
 
 
@@ -58,7 +57,8 @@ class AnnotateStage(StageFrame):
         self._list = StageList(rows, target)
         self._clutch = clutch
         self._labels = LabelsBeside(services)
-        self._images = ImagesAhead(services)
+        self.image = StageImage(services, self)
+        self._answer = StageAnswer(services, self._list)
         self._breaks = Breaks()
         self._trial_id = ""
         self._before_pause = Phase.CARD
@@ -67,10 +67,8 @@ class AnnotateStage(StageFrame):
         self.seconds_to_mask: list[float] = []
         self.seconds_to_first_mask: list[float] = []
         self.seconds_to_image: list[float] = []
-        self._preparing_s = 0.0
         self._has_begun = self._is_lost_in_look = False
-        self._wants_out = False
-        self.start_target_ms = START_TARGET_MS
+        self._wants_out = self._is_unreadable = False
         self._bind()
         self.close_asked.connect(self.leave)
         if clutch:
@@ -79,9 +77,10 @@ class AnnotateStage(StageFrame):
         self._watch.tracker_lost.connect(self._on_tracker_lost)
         self._watch.tracker_back.connect(self._on_tracker_back)
         self._watch.nobody_seen.connect(self._on_nobody_seen)
-        self._start_timer = QTimer(self)
-        self._start_timer.setSingleShot(True)
-        self._start_timer.timeout.connect(self._show_image)
+        self.image.arrived.connect(self._on_image_arrived)
+        self.image.due.connect(self._show_image)
+        self.image.is_late.connect(lambda: self.start_target.say(tr("Reading the image…")))
+        self.image.unreadable.connect(self._on_image_unreadable)
         StageViewLog(self.canvas, session, lambda: self.is_recording, self.result_bar.remark.say)
         self.canvas.painted.connect(self._on_painted)
 
@@ -143,7 +142,7 @@ class AnnotateStage(StageFrame):
     def dismiss(self) -> None:
         """Take the window away for good; the session is its owner's to close."""
         self._watch.stop()
-        self._start_timer.stop()
+        self.image.stop()
         super().dismiss()
 
     def _bind(self) -> None:
@@ -175,7 +174,7 @@ class AnnotateStage(StageFrame):
         """Enter: start, finish looking, accept, go on after a pause."""
         steps: dict[Phase, Callable[[], object]] = {
             Phase.CARD: self._begin_image,
-            Phase.START_TARGET: self._show_image,
+            Phase.START_TARGET: self.image.go_on,
             Phase.LOOKING: self.finish_look,
             Phase.RESULT: self._accept_or_repeat,
             Phase.PAUSED: self._resume,
@@ -196,9 +195,7 @@ class AnnotateStage(StageFrame):
         if self.phase is Phase.LOOKING:
             self._end_look(Outcome.NO_TARGET)
         elif self.phase is Phase.RESULT and self.result is not None:
-            desk, place = self.services.desk, self._list.desk_place
-            desk.change(place, np.zeros_like(desk.mask(place)), "no target")
-            desk.accept(place, outcome=Outcome.NO_TARGET, origin="gaze")
+            self._answer.no_target()
             self._after_decision()
 
     def look_again(self) -> None:
@@ -210,7 +207,7 @@ class AnnotateStage(StageFrame):
 
     def skip(self) -> None:
         """Ask for a reason, then go on without an answer."""
-        if self.phase in (Phase.LOOKING, Phase.RESULT):
+        if self.phase in (Phase.LOOKING, Phase.RESULT) or (self.phase is Phase.CARD and self._is_unreadable):
             if self.phase is Phase.LOOKING:
                 self._drop_look("skip")
             self._show_card(Phase.SKIP, stage_cards.skip())
@@ -218,7 +215,7 @@ class AnnotateStage(StageFrame):
     def flag(self) -> None:
         """Keep the mask and ask for a second look by somebody."""
         if self.phase is Phase.RESULT:
-            self.services.desk.flag(self._list.desk_place, "")
+            self._answer.flag()
             self._after_decision()
 
     def correct(self) -> None:
@@ -231,12 +228,7 @@ class AnnotateStage(StageFrame):
         """Take back the last decision and show its image again, with the mask it had."""
         if self.phase not in (Phase.RESULT, Phase.CARD, Phase.DONE, Phase.REST):
             return
-        edit = self.services.desk.undo()
-        while edit is not None and not isinstance(edit, Decision):
-            edit = self.services.desk.undo()
-        if edit is None:
-            return
-        if self._list.go_to(edit.place[0]):
+        if self._answer.undo():
             self._begin_image()
 
     def pause(self) -> None:
@@ -265,7 +257,7 @@ class AnnotateStage(StageFrame):
             self._show_card(phase, card)
 
     def _go_out(self) -> None:
-        self._start_timer.stop()
+        self.image.stop()
         self.left.emit()
 
     def drift_check(self, points: tuple[Point, ...] = ONE_DOT) -> None:
@@ -297,27 +289,25 @@ class AnnotateStage(StageFrame):
         if not self.session.is_alive:
             self._offer_to_reconnect()
             return
-        self._has_begun = True
-        began_s = time.perf_counter()
-        image_id = self._list.image_id
-        pixels = self._images.pixels(image_id)
+        self._has_begun, self._is_unreadable = True, False
+        self._trial_id = ""
         self._go_to(Phase.START_TARGET)
-        home_slice = self._images.home_slice(image_id)
+        self.start_target.move_for(self._list.image_id)
+        self.image.begin(self._list.ids_ahead)
+
+    def _on_image_arrived(self) -> None:
+        pixels, home_slice = self.image.pixels, self.image.home_slice
         self.canvas.set_pixels(pixels, keep_view=self.services.settings.lock_view, home_slice=home_slice)
-        self.canvas.set_layers({})
-        self.start_target.move_for(image_id)
-        self._start_timer.start(self.start_target_ms)
-        self._labels.prepare(image_id, pixels.display_u8(home_slice))
-        self._images.want(self._list.ids_ahead)
-        self._preparing_s = time.perf_counter() - began_s
+        self._labels.prepare(self._list.image_id, pixels.display_u8(home_slice))
+
+    def _on_image_unreadable(self, error: BaseException) -> None:
+        self._is_unreadable = True
+        self._put_or_go_out(Phase.CARD, stage_cards.cannot_show(error))
 
     def _show_image(self) -> None:
         if self.phase is not Phase.START_TARGET:
             return
-        self._start_timer.stop()
-        self.canvas.go_to_slice(self._images.home_slice(self.image_id))
-        self._trial_id = ""
-        self._key_at_s = time.perf_counter()
+        self.canvas.go_to_slice(self.image.home_slice)
         self._go_to(Phase.LOOKING)
         self.canvas.setFocus()
 
@@ -325,7 +315,7 @@ class AnnotateStage(StageFrame):
         if self.phase is Phase.LOOKING and not self._trial_id:
             # The backing store goes to the screen when this paint returns; the next turn of the loop is after it.
             self._trial_id = "pending"
-            self.seconds_to_image.append(self._preparing_s + time.perf_counter() - self._key_at_s)
+            self.seconds_to_image.append(self.image.seconds_since_due())
             QTimer.singleShot(0, self, self._begin_trial)
 
     def _begin_trial(self) -> None:
@@ -350,11 +340,11 @@ class AnnotateStage(StageFrame):
         look = self.session.end(outcome=outcome)
         self._trial_id = ""
         self._go_to(Phase.WORKING)
-        home_slice = self._images.home_slice(look.image_id)
+        home_slice = self.image.home_slice
         self.canvas.go_to_slice(home_slice)
         self._labels.make(
             look,
-            self._images.pixels(look.image_id).display_u8(home_slice),
+            self.image.pixels.display_u8(home_slice),
             on_draft=self._draft.offer,
             on_done=self._on_labels,
             on_failed=self._on_labels_failed,
@@ -393,7 +383,7 @@ class AnnotateStage(StageFrame):
         if self.result.verdict == "stop":
             self.look_again()
             return
-        self.services.desk.accept(self._list.desk_place, outcome=self.result.record.outcome, origin="gaze")
+        self._answer.accept(self.result.record.outcome)
         self._after_decision()
 
     def _after_decision(self) -> None:
@@ -476,8 +466,7 @@ class AnnotateStage(StageFrame):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if self.phase is Phase.SKIP and event.text() in "1234" and event.text():
-            self.services.desk.open(*self._list.desk_place)
-            self.services.desk.skip(self._list.desk_place, SKIP_REASONS[int(event.text()) - 1])
+            self._answer.skip(int(event.text()))
             self._after_decision()
         else:
             super().keyPressEvent(event)

@@ -157,7 +157,7 @@ class _Guide:
         on_progress: OnProgress,
         cancel: CancelToken | None,
     ) -> None:
-        stage.start_target_ms = 60
+        stage.image.start_target_ms = 60
         self.wait(lambda: stage.phase in (Phase.CARD, Phase.LOST))
         if stage.phase is Phase.LOST:
             raise UserFacingError("The simulated tracker could not be opened.", "Run `sightline doctor`.")

@@ -43,6 +43,14 @@ def cannot_open(error: BaseException) -> Card:
     return Card(message, hint, tr("Enter tries again · Esc goes back"))
 
 
+def cannot_show(error: BaseException) -> Card:
+    """The image cannot be read."""
+    message = str(error) if isinstance(error, UserFacingError) else tr("An unexpected error; the log has its trace.")
+    return Card(
+        tr("This image cannot be shown"), message, tr("Enter tries again · S skips it · Esc goes back to the worklist")
+    )
+
+
 def instruction(protocol: Protocol, target: str, clutch_keys: str) -> Card:
     """How to look at the images. clutch_keys: held while looking; empty where gaze is recorded all the time."""
     how = (

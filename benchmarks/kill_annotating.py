@@ -81,7 +81,7 @@ def annotate(folder: Path) -> None:
     if stage is None:
         say("full")
         return
-    stage.start_target_ms = 30
+    stage.image.start_target_ms = 30
     while stage.phase is not Phase.CARD:
         let_run(5)
     say("ready", stage.image_id)
@@ -124,7 +124,8 @@ def correct(screen: object, digest_now: object, image_id: str) -> None:
 
     if not isinstance(screen, CorrectScreen) or not callable(digest_now):
         raise TypeError("the correct screen is another than this program knows")
-    let_run(30)
+    while screen.place is None:
+        let_run(5)
     canvas, left = screen.canvas, Qt.MouseButton.LeftButton
     middle = canvas.image_rect_on_widget().center()
     for stroke in range(4):

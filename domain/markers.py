@@ -106,6 +106,11 @@ class ViewLog:
         """Which view holds at each time; -1 before the first."""
         return np.asarray(np.searchsorted(self.time_ns, np.asarray(time_ns, np.int64), side="right") - 1, np.int64)
 
+    def slice_at(self, time_ns: ArrayLike) -> NDArray[np.int64]:
+        """Which slice of a stack was shown at each time (n,); -1 before the first view."""
+        slices = np.array([view.slice_index for view in self.views] + [-1], np.int64)
+        return np.asarray(slices[self.index_at(time_ns)], np.int64)
+
     def image_xy(self, time_ns: ArrayLike, gaze_norm: ArrayLike, display: Display) -> NDArray[np.float64]:
         """Gaze (n, 2) on the display area at times (n,) as image pixels (n, 2), NaN before the first view."""
         gaze = np.asarray(gaze_norm, np.float64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,8 +99,8 @@ def decide(
     reason: str = "",
     difficulty: Difficulty = "",
     comment: str = "",
-) -> None:
-    """Store a decision on one version; the annotator's assignment follows it.
+) -> bool:
+    """Store a decision on one version; the annotator's assignment follows it. False where it stands already as it is.
 
     Accepting one annotator's mask takes the acceptance of another's back: one mask stands for an image and target.
 
@@ -125,6 +125,8 @@ def decide(
         comment=comment,
     )
     before = study.accepted_version(version.image_id, version.target)
+    if _stands_already(study, review, before):
+        return False
     with study.catalog.writing() as connection:
         review_table.insert(connection, review)
         if decision in _STATUS_AFTER:
@@ -142,6 +144,18 @@ def decide(
         if is_own:
             facts["own_work"] = True  # whoever works alone has nobody to ask; the log says so
         audit_log.append(connection, reviewer, f"review: {decision}", subject, facts)
+    return True
+
+
+def _stands_already(study: Study, review: Review, accepted: MaskVersion | None) -> bool:
+    """Whether the same reviewer said the same, in the same words, of the same version last, and it still holds."""
+    if review.decision == "noted":
+        return False
+    if review.decision == "accepted" and (accepted is None or accepted.annotator != review.annotator):
+        return False  # another mask was accepted since
+    said = all_reviews(study, image_id=review.image_id, target=review.target, annotator=review.annotator)
+    last = next((one for one in reversed(said) if one.decision != "noted"), None)
+    return last is not None and replace(last, decided_at="", number=0) == review
 
 
 def works_alone(study: Study, reviewer: str) -> bool:

@@ -12,6 +12,7 @@ from domain.errors import UserFacingError
 from domain.events import CancelToken, OnProgress, Progress, no_progress
 from domain.labels import LabelMaps, LabelParameters
 from domain.pixels import ImagePixels
+from domain.slice_stack import SliceStack
 from domain.study import Outcome
 from domain.trial import TrialRecord
 from processing.labels import make_label_maps, no_target_maps
@@ -23,10 +24,14 @@ from storage.study import Study
 
 @dataclass
 class TrialView:
-    """A trial with its image. `reference` is the reviewed mask, else the one that came with the image."""
+    """A trial with its image. `reference` is the reviewed mask, else the one that came with the image.
+
+    pixels: all slices of the stack where the image is one of its slices, `home_slice`; that is None elsewhere.
+    """
 
     record: TrialRecord
-    pixels: ImagePixels
+    pixels: ImagePixels | SliceStack
+    home_slice: int | None
     image_u8: NDArray[np.uint8]
     reference: NDArray[np.bool_] | None
     reference_name: str
@@ -62,18 +67,35 @@ class TrialView:
 
 def open_trial(study: Study, record: TrialRecord) -> TrialView:
     """A trial ready to be looked at."""
-    pixels = study.pixels(record.image_id)
+    pixels, home_slice = study.stack(record.image_id)
     reviewed = study.accepted_mask(record.image_id, record.target)
     reference = reviewed if reviewed is not None else study.ground_truth(record.image_id)
     name = "reviewed mask" if reviewed is not None else "reference mask" if reference is not None else ""
-    return TrialView(record, pixels, pixels.display_u8(), reference, name)
+    return TrialView(record, pixels, home_slice, pixels.display_u8(home_slice or 0), reference, name)
 
 
-def raw_samples_on_image(study: Study, record: TrialRecord) -> NDArray[np.float64]:
-    """Raw gaze of a trial as image pixels (n, 2), the mean of the valid eyes; empty where no session file is left."""
+@dataclass(frozen=True)
+class RawGaze:
+    """Raw gaze of a trial. xy: (n, 2) image pixels. slice_index: (n,) which slice of the stack was shown then."""
+
+    xy: NDArray[np.float64]
+    slice_index: NDArray[np.int64]
+
+    @classmethod
+    def none(cls) -> RawGaze:
+        """No sample."""
+        return cls(np.zeros((0, 2)), np.zeros(0, np.int64))
+
+    def on_slice(self, slice_index: int) -> NDArray[np.float64]:
+        """The samples (m, 2) that fell on this slice."""
+        return np.asarray(self.xy[self.slice_index == slice_index])
+
+
+def raw_samples_on_image(study: Study, record: TrialRecord) -> RawGaze:
+    """Raw gaze of a trial, the mean of the valid eyes; empty where no session file is left."""
     path = study.folder / record.session_file
     if not record.session_file or not path.is_file():
-        return np.zeros((0, 2))
+        return RawGaze.none()
     session = read_session(path)
     for trial in session.trials():
         if trial.trial_id == record.trial_id:
@@ -81,8 +103,10 @@ def raw_samples_on_image(study: Study, record: TrialRecord) -> NDArray[np.float6
             samples = session.samples[inside]
             seen = samples.gaze_valid.any(axis=1)
             valid = np.where(samples.gaze_valid[..., None], samples.gaze_norm, np.nan)[seen]
-            return trial.views.image_xy(samples.time_ns[seen], np.nanmean(valid, axis=1), session.header.display)
-    return np.zeros((0, 2))
+            time_ns = samples.time_ns[seen]
+            xy = trial.views.image_xy(time_ns, np.nanmean(valid, axis=1), session.header.display)
+            return RawGaze(xy, trial.views.slice_at(time_ns))
+    return RawGaze.none()
 
 
 def trials_with_gaze(study: Study) -> list[TrialRecord]:

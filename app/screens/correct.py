@@ -14,6 +14,7 @@ from app.colour_maps import NAMES
 from app.context import Services
 from app.picture_loader import PictureLoader
 from app.screen import Screen, screens
+from app.slices_ahead import SlicesAhead
 from app.texts import tr
 from app.theme import status_pixmap
 from app.widgets.image_canvas import ImageCanvas
@@ -25,6 +26,7 @@ from app.widgets.tool_settings import ToolSettings
 from app.widgets.tool_strip import ToolStrip
 from app.widgets.viewer import PeekFilter, bind_view_actions, say_reading, say_unreadable
 from domain.pixels import ImagePixels
+from domain.slice_stack import SliceStack
 from domain.study import Outcome, TrialStatus
 from workflows.correct_mask import Draft, Stored
 from workflows.edit_history import Decision, Edit, MaskEdit, Place
@@ -38,7 +40,7 @@ MASK_COLOUR = "#56B4E9"
 class _Picture:
     """What is read beside the window for one image."""
 
-    pixels: ImagePixels
+    pixels: ImagePixels | SliceStack
     home_slice: int | None
     stored: Stored
 
@@ -58,6 +60,7 @@ class CorrectScreen(Screen):
         self._place = 0
         self._draft: Draft | None = None
         self._status = TrialStatus.NEW
+        self._slices = SlicesAhead(services.readers)
         self._words_of_step = ""
         self._target = services.open_study.settings.targets[0].name
         self.canvas = ImageCanvas()
@@ -99,10 +102,11 @@ class CorrectScreen(Screen):
 
     def on_hidden(self) -> None:
         self._clear()
-        self.pictures.stop()
+        self.close_screen()
 
     def close_screen(self) -> None:
         self.pictures.stop()
+        self._slices.stop()
 
     @property
     def place(self) -> Place | None:
@@ -277,6 +281,7 @@ class CorrectScreen(Screen):
         self._status = picture.stored.status
         keep_view = self.services.settings.lock_view
         self.canvas.set_pixels(picture.pixels, keep_view=keep_view, home_slice=picture.home_slice)
+        self._slices.read_around(picture.pixels, picture.home_slice)
         self._name.setText(shown.shown_name)
         self._position.setText(tr("{n} of {total}").format(n=self._place + 1, total=len(self._rows)))
         self._level.show_maps(self._draft.maps, self._draft.threshold)

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -23,18 +22,20 @@ from PySide6.QtWidgets import (
 from app.background_task import Task
 from app.colour_maps import LEVEL_COLOURS, NAMES
 from app.context import Services
+from app.picture_loader import PictureLoader
 from app.screen import Screen, screens
+from app.slices_ahead import SlicesAhead
 from app.texts import tr
 from app.widgets.image_canvas import ImageCanvas
 from app.widgets.layers import Layer, OutlineLayer, PictureLayer, PointsLayer, ScanpathLayer
 from app.widgets.plain import EmptyState, button, label, line, row
 from app.widgets.trial_list import TrialList
-from app.widgets.viewer import PeekFilter, bind_view_actions
+from app.widgets.viewer import PeekFilter, bind_view_actions, say_reading, say_unreadable
 from domain.labels import LabelMaps, LabelParameters
 from domain.study import Role
 from domain.trial import TrialRecord
 from processing.refiner import refiners
-from workflows.view_trial import TrialView, mean_dice, open_trial, raw_samples_on_image, trials_with_gaze
+from workflows.view_trial import RawGaze, TrialView, mean_dice, open_trial, raw_samples_on_image, trials_with_gaze
 
 REFERENCE_COLOUR = "#FFFFFF"
 SOURCES = {
@@ -61,10 +62,18 @@ class LabelsScreen(Screen):
         self._trials: list[TrialRecord] = []
         self._view: TrialView | None = None
         self._maps: LabelMaps | None = None
-        self._samples: NDArray[np.float64] = np.zeros((0, 2))
+        self._samples = RawGaze.none()
+        self._slices = SlicesAhead(services.readers)
         self._task: Task | None = None
         self._parameters: LabelParameters = services.open_study.settings.labels
         self.canvas = ImageCanvas()
+        self.pictures: PictureLoader[str, TrialView] = PictureLoader(
+            services.readers,
+            self._read_trial,
+            on_shown=lambda _trial_id, view: self._show_trial(view),
+            on_failed=lambda trial_id, error: say_unreadable(self.canvas, trial_id, error),
+            on_slow=lambda _trial_id: say_reading(self.canvas),
+        )
         self._renew = QTimer(self)
         self._renew.setSingleShot(True)
         self._renew.setInterval(_RENEW_AFTER_MS)
@@ -89,6 +98,8 @@ class LabelsScreen(Screen):
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(self._body, 1)
         whole.addWidget(self._empty, 1)
+        self.canvas.unreadable.connect(services.show_error)
+        self.canvas.slice_changed.connect(lambda _slice_index: self._show_samples())
         bind_view_actions(self, self.canvas, services.actions)
         PeekFilter(self, self.canvas, services.actions)
 
@@ -115,7 +126,12 @@ class LabelsScreen(Screen):
         return self._maps is not None
 
     def on_hidden(self) -> None:
+        self.close_screen()
+
+    def close_screen(self) -> None:
         self._stop()
+        self.pictures.stop()
+        self._slices.stop()
 
     # building
 
@@ -294,12 +310,21 @@ class LabelsScreen(Screen):
     def _open(self, place: int) -> None:
         if not 0 <= place < len(self._trials):
             return
-        record = self._trials[place]
         self._stop()
-        self._view = open_trial(self.services.open_study, record)
+        self._view = None
+        near = [self._trials[n].trial_id for n in (place, place + 1, place - 1) if 0 <= n < len(self._trials)]
+        self.pictures.want(near[0], ahead=near[1:])
+
+    def _read_trial(self, trial_id: str) -> TrialView:
+        record = next(trial for trial in self._trials if trial.trial_id == trial_id)
+        return open_trial(self.services.open_study, record)
+
+    def _show_trial(self, view: TrialView) -> None:
+        self._view, record = view, view.record
         self._maps = None
-        self._samples = np.zeros((0, 2))
-        self.canvas.set_pixels(self._view.pixels)
+        self._samples = RawGaze.none()
+        self.canvas.set_pixels(view.pixels, home_slice=view.home_slice)
+        self._slices.read_around(view.pixels, view.home_slice)
         fixations = record.fixations
         end_ms = float((fixations.start_ms + fixations.duration_ms).max()) if len(fixations) else 1.0
         self._time.blockSignals(True)
@@ -315,10 +340,10 @@ class LabelsScreen(Screen):
             on_done=self._on_samples,
         )
 
-    def _on_samples(self, found: tuple[str, NDArray[np.float64]]) -> None:
+    def _on_samples(self, found: tuple[str, RawGaze]) -> None:
         if self._view is not None and found[0] == self._view.record.trial_id:
             self._samples = found[1]
-            self._shown["samples"].setEnabled(len(self._samples) > 0)
+            self._shown["samples"].setEnabled(len(self._samples.xy) > 0)
             self._show_layers()
 
     def _make_maps(self) -> None:
@@ -364,15 +389,21 @@ class LabelsScreen(Screen):
         if maps is not None and "levels" in wanted:
             for number, level in enumerate(maps.levels):
                 layers[f"level {number}"] = OutlineLayer(level, LEVEL_COLOURS[number])
-        if "samples" in wanted and len(self._samples):
-            layers["samples"] = PointsLayer(self._samples)
         if "scanpath" in wanted:
             until = float(self._time.value())
             layers["scanpath"] = ScanpathLayer(view.record.fixations, view.pixels.size, until_ms=until)
         self.canvas.set_layers(layers)
+        self._show_samples()
         self._time_words.setText(
             tr("{now:.1f} of {total:.1f} s").format(now=self._time.value() / 1e3, total=self._time.maximum() / 1e3)
         )
+
+    def _show_samples(self) -> None:
+        """Raw gaze, on each slice of a stack what fell on that slice."""
+        view = self.canvas.view
+        is_wanted = self._shown["samples"].isChecked() and view is not None and self._view is not None
+        xy = self._samples.on_slice(view.slice_index) if is_wanted and view is not None else np.zeros((0, 2))
+        self.canvas.set_slice_layer(PointsLayer(xy) if len(xy) else None)
 
     def _compare_all(self) -> None:
         study, trials, parameters = self.services.open_study, list(self._trials), self._parameters

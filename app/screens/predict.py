@@ -6,8 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QSize, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QIcon
 from PySide6.QtWidgets import (
@@ -27,6 +25,7 @@ from PySide6.QtWidgets import (
 
 from app.background_task import Task, Work
 from app.context import Services
+from app.picture_loader import PictureLoader
 from app.screen import Screen, screens
 from app.target_choice import list_targets
 from app.texts import tr
@@ -34,9 +33,13 @@ from app.widgets.image_canvas import ImageCanvas
 from app.widgets.layers import MaskLayer
 from app.widgets.plain import EmptyState, button, card, field_label, label, page, row
 from app.widgets.thumbnails import ThumbnailSource
+from app.widgets.viewer import say_reading, say_unreadable
 from domain.errors import UserFacingError
 from domain.events import CancelToken, OnProgress, Progress
+from domain.pixels import ImagePixels
 from domain.study import Role
+from workflows.edit_history import Place
+from workflows.mask_editing import Mask
 from workflows.model_shelf import models_of
 from workflows.thumbnails import thumbnail
 
@@ -48,6 +51,7 @@ MASK_COLOUR = "#E69F00"
 
 _LEFT_WIDTH = 430
 _THUMBNAIL = QSize(72, 56)
+_Picture = tuple[ImagePixels, Mask | None]
 _ID = int(Qt.ItemDataRole.UserRole)
 
 
@@ -65,8 +69,16 @@ class PredictScreen(Screen):
         study = services.open_study
         self._task: Task | None = None
         self._out: Path | None = None
+        self._mask: Mask | None = None
         self._thumbnails = ThumbnailSource(lambda image_id: thumbnail(study, image_id), self)
         self._thumbnails.arrived.connect(self._on_thumbnail)
+        self.pictures: PictureLoader[Place, _Picture] = PictureLoader(
+            services.readers,
+            self._read_picture,
+            on_shown=self._show_picture,
+            on_failed=self._on_unreadable,
+            on_slow=lambda _place: say_reading(self._canvas),
+        )
         column, _head = page(
             self,
             tr("Predict"),
@@ -108,8 +120,12 @@ class PredictScreen(Screen):
         if has_models:
             self.refresh()
 
+    def on_hidden(self) -> None:
+        self.pictures.stop()
+
     def close_screen(self) -> None:
         self._stop()
+        self.pictures.stop()
         self._thumbnails.close()
 
     # building
@@ -166,7 +182,7 @@ class PredictScreen(Screen):
         self._list = QListWidget()
         self._list.setIconSize(_THUMBNAIL)
         self._list.setAccessibleName(tr("Predicted images, most doubtful first"))
-        self._list.currentItemChanged.connect(lambda item, _before: self._show_picture(item))
+        self._list.currentItemChanged.connect(lambda _item, _before: self._want_picture())
         self._list.itemActivated.connect(lambda _item: self.correct())
         column.addWidget(self._list, 1)
         return frame
@@ -211,14 +227,14 @@ class PredictScreen(Screen):
 
     def correct(self) -> None:
         """Put the model's mask on the desk, as a step that can be undone, and open it."""
-        item = self._list.currentItem()
-        image_id = item.data(_ID) if item is not None else None
-        if not image_id:
+        if self.pictures.is_waiting:
+            self._facts.setText(tr("The image is still being read."))
+        shown = self.pictures.shown
+        if shown is None or self._mask is None:
             return
-        desk, target = self.services.desk, self._target.currentText()
-        mask = self._predicted_mask(image_id, target)
-        if mask is not None and not desk.open(image_id, target).mask.any():
-            desk.start_over(image_id, target, mask, tool="model")
+        (image_id, target), desk = shown, self.services.desk
+        if not desk.open(image_id, target).mask.any():
+            desk.start_over(image_id, target, self._mask, tool="model")
         self.services.navigate("correct", image_id=image_id, target=target, back="predict")
 
     # inside
@@ -307,6 +323,8 @@ class PredictScreen(Screen):
         if target != self._target.currentText():
             return  # another target was chosen while this one was predicted or read
         chosen = self._list.currentItem().data(_ID) if self._list.currentItem() is not None else None
+        self.pictures.stop()  # masks of the same images may be others now
+        self._list.blockSignals(True)
         self._list.clear()
         for one in found:
             words = tr("{name}\nuncertainty {uncertainty:.2f} · area {area:.1%}").format(
@@ -322,29 +340,46 @@ class PredictScreen(Screen):
                 self._list.setCurrentItem(item)
         if found and self._list.currentItem() is None:
             self._list.setCurrentRow(0)
+        self._list.blockSignals(False)
+        self._want_picture()
         if not found:
             self._canvas.set_pixels(None)
             self._name.setText("")
             self._facts.setText(tr("Nothing is waiting. Press Predict."))
-        self._correct.setEnabled(bool(found))
+            self._correct.setEnabled(False)
 
-    def _show_picture(self, item: QListWidgetItem | None) -> None:
-        if item is None:
+    def _want_picture(self) -> None:
+        place, target = self._list.currentRow(), self._target.currentText()
+        self._mask = None
+        if place < 0:
+            self.pictures.stop()
             return
-        study, image_id, target = self.services.open_study, str(item.data(_ID)), self._target.currentText()
-        self._canvas.set_pixels(study.pixels(image_id))
-        mask = self._predicted_mask(image_id, target)
-        if mask is not None:
-            self._canvas.set_layer("mask", MaskLayer(mask, MASK_COLOUR))
-        self._name.setText(image_id)
+        near = [self._list.item(n) for n in (place, place + 1, place - 1) if 0 <= n < self._list.count()]
+        wanted, *ahead = [(str(item.data(_ID)), target) for item in near]
+        self._correct.setEnabled(False)
+        self.pictures.want(wanted, ahead=ahead)
+
+    def _read_picture(self, place: Place) -> _Picture:
+        from workflows.predict_masks import MODEL_AUTHOR
+
+        study = self.services.open_study
+        return study.pixels(place[0]), study.mask(place[0], MODEL_AUTHOR, place[1])
+
+    def _show_picture(self, place: Place, picture: _Picture) -> None:
+        pixels, self._mask = picture
+        self._canvas.set_pixels(pixels)
+        if self._mask is not None:
+            self._canvas.set_layer("mask", MaskLayer(self._mask, MASK_COLOUR))
+        self._correct.setEnabled(self._mask is not None)
+        self._name.setText(place[0])
         self._facts.setText(
             tr("Uncertainty is how far the model's levels disagree, from 0 to 1. Enter opens the mask for correction.")
         )
 
-    def _predicted_mask(self, image_id: str, target: str) -> NDArray[np.bool_] | None:
-        from workflows.predict_masks import MODEL_AUTHOR
-
-        return self.services.open_study.mask(image_id, MODEL_AUTHOR, target)
+    def _on_unreadable(self, place: Place, error: BaseException) -> None:
+        self._name.setText(place[0])
+        self._facts.setText("")
+        say_unreadable(self._canvas, place[0], error)
 
     def _on_thumbnail(self, image_id: str) -> None:
         for place in range(self._list.count()):

@@ -5,46 +5,39 @@ from __future__ import annotations
 from functools import partial
 from typing import ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QFrame,
-    QHBoxLayout,
-    QListWidget,
-    QListWidgetItem,
-    QMenu,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from app.context import Services
+from app.picture_loader import PictureLoader
 from app.screen import Screen, screens
 from app.texts import tr
-from app.theme import status_icon
+from app.version_paging import VersionPaging
+from app.widgets.case_list import CaseList
 from app.widgets.edit_bar import EditBar
 from app.widgets.mask_comparison import MODES, MaskComparison
-from app.widgets.plain import EmptyState, label
+from app.widgets.plain import EmptyState
 from app.widgets.review_panel import ReviewPanel, colour_of
-from app.widgets.viewer import PeekFilter, bind_view_actions
+from app.widgets.viewer import PeekFilter, bind_view_actions, say_reading, say_unreadable
 from domain.events import CancelToken, OnProgress
-from domain.study import Role, TrialStatus
-from storage.mask_table import NOT_PEOPLE
+from domain.pixels import ImagePixels
+from domain.study import Role
+from storage.mask_table import NOT_PEOPLE, MaskVersion
 from storage.review_table import Decision
 from workflows.agreement import Consensus, Method, find_consensus
+from workflows.mask_history import restore
 from workflows.review import QUICK_REASONS, Candidate, ReviewCase, cases, decide, history, undo
 from workflows.review_edit import ReviewEdit
 
-_MARKS = {
-    "new": TrialStatus.DONE,
-    "accepted": TrialStatus.ACCEPTED,
-    "returned": TrialStatus.RETURNED,
-    "flagged": TrialStatus.FLAGGED,
-}
-STATES = ("", "new", "flagged", "returned", "accepted")
 # K goes through these: what is shown now, what comes next.
 NEXT_METHOD: dict[str, Method | None] = {"": "majority", "majority": "staple", "staple": None}
+
+
+_Key = tuple[str, tuple[MaskVersion, ...]]
+_Picture = tuple[ImagePixels, list[NDArray[np.bool_]]]
 
 
 @screens.register("review")
@@ -60,7 +53,16 @@ class ReviewScreen(Screen):
         super().__init__(services)
         self._cases: list[ReviewCase] = []
         self._place = 0
+        self._wanted_name = ""
         self._preview: Consensus | None = None
+        self._before_restore: MaskVersion | None = None
+        self.pictures: PictureLoader[_Key, _Picture] = PictureLoader(
+            services.readers,
+            self._read_picture,
+            on_shown=self._show_picture,
+            on_failed=self._on_unreadable,
+            on_slow=lambda _key: self._show_nothing(),
+        )
         self.shown = MaskComparison()
         self.canvas = self.shown.canvas
         self._empty = EmptyState(
@@ -70,7 +72,8 @@ class ReviewScreen(Screen):
         body = QHBoxLayout(self._body)
         body.setContentsMargins(0, 0, 0, 0)
         body.setSpacing(0)
-        body.addWidget(self._case_list())
+        self._list = CaseList(is_blind=services.role is Role.REVIEWER)
+        body.addWidget(self._list)
         self.editing = EditBar(self, self.canvas, services.actions)
         middle = QVBoxLayout()
         middle.setSpacing(0)
@@ -78,6 +81,13 @@ class ReviewScreen(Screen):
         middle.addWidget(self.shown, 1)
         body.addLayout(middle, 1)
         self._panel = ReviewPanel(services.actions)
+        self.versions = VersionPaging(
+            services,
+            self.shown,
+            self._panel.versions,
+            hides_names=lambda: self._list.is_blind,
+            before_past=self._drop_preview,
+        )
         body.addWidget(self._panel)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
@@ -95,39 +105,21 @@ class ReviewScreen(Screen):
     def on_hidden(self) -> None:
         if self.editing.is_active:
             self._end_edit()
+        self.close_screen()
+
+    def close_screen(self) -> None:
+        self.pictures.stop()
+        self.versions.start(None)
 
     def on_shown(self, **arguments: object) -> None:
         wanted = arguments.get("image_id")
         if isinstance(wanted, str):
-            self._filter.setCurrentIndex(0)
+            self._list.list_all()
         target = arguments.get("target")
         self._read(wanted if isinstance(wanted, str) else "", target=target if isinstance(target, str) else "")
         self.canvas.setFocus()
 
     # building
-
-    def _case_list(self) -> QFrame:
-        frame = QFrame()
-        frame.setProperty("role", "rail")
-        frame.setFixedWidth(224)
-        column = QVBoxLayout(frame)
-        column.setContentsMargins(12, 14, 12, 12)
-        column.setSpacing(8)
-        self._counter = label("", "small")
-        self._filter = QComboBox()
-        for state in STATES:
-            self._filter.addItem(tr(state) if state else tr("all states"), state)
-        self._filter.setAccessibleName(tr("Which cases are listed"))
-        self._filter.currentIndexChanged.connect(lambda _index: self._read(""))
-        self._blind = QCheckBox(tr("Blind: hide names"))
-        self._blind.setChecked(self.services.role is Role.REVIEWER)
-        self._blind.toggled.connect(lambda _on: self._read(""))
-        self._list = QListWidget()
-        self._list.setAccessibleName(tr("Cases"))
-        self._list.currentRowChanged.connect(self._open)
-        for widget in (self._filter, self._blind, self._counter, self._list):
-            column.addWidget(widget)
-        return frame
 
     def _bind(self) -> None:
         panel, bind = self._panel, self.services.actions.bind
@@ -142,6 +134,11 @@ class ReviewScreen(Screen):
             (panel.flag_asked, self.flag),
             (panel.undo_asked, self.undo),
             (panel.comment_left, self.canvas.setFocus),
+            (panel.versions.older_asked, partial(self.page_versions, -1)),
+            (panel.versions.newer_asked, partial(self.page_versions, 1)),
+            (panel.versions.restore_asked, self.restore),
+            (self._list.wishes_changed, partial(self._read, "")),
+            (self._list.chosen, self._open),
             (self.editing.saved, self._save_edit),
             (self.editing.dropped, self._end_edit),
         ):
@@ -152,15 +149,18 @@ class ReviewScreen(Screen):
             bind(self, "review.flag", self.flag),
             bind(self, "review.undo", self.undo),
             bind(self, "review.flicker", self.next_mask),
-            bind(self, "review.next", partial(self._go, 1)),
-            bind(self, "review.previous", partial(self._go, -1)),
+            bind(self, "review.next", partial(self._list.go, 1)),
+            bind(self, "review.previous", partial(self._list.go, -1)),
             bind(self, "review.comment", lambda: panel.comment.setFocus()),
             bind(self, "review.easy", partial(panel.say_difficulty, "easy")),
             bind(self, "review.medium", partial(panel.say_difficulty, "medium")),
             bind(self, "review.hard", partial(panel.say_difficulty, "hard")),
             bind(self, "review.mode", self.next_mode),
-            bind(self, "review.blind", self._blind.toggle),
+            bind(self, "review.blind", self._list.blind.toggle),
             bind(self, "review.edit", self.edit),
+            bind(self, "review.older", partial(self.page_versions, -1)),
+            bind(self, "review.newer", partial(self.page_versions, 1)),
+            bind(self, "review.restore", self.restore),
             bind(self, "review.consensus", self.next_consensus),
         ]
         self._store_key = bind(self, "review.store", self.store_consensus)
@@ -180,7 +180,7 @@ class ReviewScreen(Screen):
 
     def return_mask(self) -> None:
         """Send the chosen mask back with a reason."""
-        if self._candidate() is None:
+        if self._decidable() is None:
             return
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -193,12 +193,17 @@ class ReviewScreen(Screen):
         self._decide("returned", reason)
 
     def undo(self) -> None:
-        """Take the last decision on this image back."""
-        case = self._case()
-        if case is not None and not self.editing.is_active:
-            undo(self.services.open_study, case.image_id, case.target, reviewer=self.services.annotator)
-            self._read(case.image_id, stays=True, target=case.target)
-            self._panel.said.setText(tr("The last decision was taken back."))
+        """Take the last decision on this image back, or the version that was restored a moment ago."""
+        case, before = self._seen(), self._before_restore
+        if case is None or self.editing.is_active:
+            return
+        if before is not None and (before.image_id, before.target) == (case.image_id, case.target):
+            self._restore(before, tr("Taken back: version {old} is the newest again, as version {new}."))
+            self._before_restore = None
+            return
+        undo(self.services.open_study, case.image_id, case.target, reviewer=self.services.annotator)
+        self._read(case.image_id, stays=True, target=case.target)
+        self._panel.said.setText(tr("The last decision was taken back."))
 
     def next_mask(self) -> None:
         """Show the next annotator's mask."""
@@ -209,11 +214,31 @@ class ReviewScreen(Screen):
         """Overlay, side by side, one at a time."""
         self._panel.modes.setCurrentIndex((self._panel.modes.currentIndex() + 1) % len(MODES))
 
+    # versions
+
+    def page_versions(self, step: int) -> None:
+        """Show an older or newer version of the chosen mask against the newest."""
+        if self._seen() is not None and not self.editing.is_active:
+            self.versions.page(step)
+
+    def restore(self) -> None:
+        """Make the older version that is shown the newest again, as a version of its own."""
+        candidate, older = self._candidate(), self.versions.older
+        if candidate is not None and older is not None:
+            self._restore(older, tr("Version {old} is back, as version {new}; U takes it back."))
+            self._before_restore = candidate.version
+
+    def _restore(self, version: MaskVersion, words: str) -> None:
+        made = restore(self.services.open_study, version, reviewer=self.services.annotator)
+        self.services.trial_saved.emit(version.image_id)
+        self._read(version.image_id, stays=True, chosen=version.annotator, target=version.target)
+        self._panel.said.setText(words.format(old=version.version, new=made.version))
+
     # edits and consensus
 
     def edit(self) -> None:
         """Change the chosen mask; it becomes a version of its own, and what the annotator made stays."""
-        candidate = self._candidate()
+        candidate = self._decidable()
         if candidate is None or self.editing.is_active:
             return
         self._drop_preview()
@@ -242,17 +267,16 @@ class ReviewScreen(Screen):
             key.setEnabled(not is_editing)
         self._panel.set_editing(is_editing)
         self._list.setEnabled(not is_editing)
-        self._filter.setEnabled(not is_editing)
-        self._blind.setEnabled(not is_editing)
         self.shown.set_alone(is_editing)
 
     def next_consensus(self) -> None:
         """Preview the majority, then STAPLE, then none; nothing is stored yet."""
-        case = self._case()
+        case = self._seen()
         method = NEXT_METHOD[self._preview.method if self._preview is not None else ""]
         if case is None or method is None:
             self._drop_preview()
             return
+        self._start_versions()
         study, image_id, target = self.services.open_study, case.image_id, case.target
 
         def work(_report: OnProgress, _cancel: CancelToken) -> Consensus:
@@ -270,7 +294,7 @@ class ReviewScreen(Screen):
             self._panel.said.setText(tr("The consensus is stored, version {n}.").format(n=number))
 
     def _show_preview(self, found: Consensus) -> None:
-        case = self._case()
+        case = self._seen()
         if case is None or (case.image_id, case.target) != (found.image_id, found.target) or self.editing.is_active:
             return
         self._preview = found
@@ -285,10 +309,10 @@ class ReviewScreen(Screen):
         self.shown.set_preview(None)
 
     def _decide(self, decision: Decision, reason: str = "") -> None:
-        case, candidate = self._case(), self._candidate()
+        case, candidate = self._case(), self._decidable()
         if case is None or candidate is None or self.editing.is_active:
             return
-        decide(
+        is_new = decide(
             self.services.open_study,
             candidate.version,
             decision,
@@ -298,67 +322,100 @@ class ReviewScreen(Screen):
             comment=self._panel.comment.text().strip(),
         )
         self._panel.clear_words()
+        self._before_restore = None
         self.services.trial_saved.emit(case.image_id)
         following = self._cases[self._place + 1] if self._place + 1 < len(self._cases) else case
         self._read(following.image_id, stays=True, target=following.target)
-        self._panel.said.setText(tr("{name}: {decision}").format(name=case.shown_name, decision=tr(decision)))
+        words = tr("{name}: {decision}") if is_new else tr("{name}: {decision} already; nothing was written.")
+        self._panel.said.setText(words.format(name=case.shown_name, decision=tr(decision)))
 
     # cases
 
     def _read(self, image_id: str, *, stays: bool = False, chosen: str = "", target: str = "") -> None:
-        state = "" if stays and self._filter.currentIndex() == 0 else str(self._filter.currentData())
-        self._cases = cases(self.services.open_study, state=state, blind=self._blind.isChecked())
-        everything = self._cases if not state else cases(self.services.open_study)
-        self._body.setVisible(bool(everything))
-        self._empty.setVisible(not everything)
-        self._list.blockSignals(True)
-        self._list.clear()
-        for case in self._cases:
-            words = tr("{name}\n{n} masks · {state}").format(
-                name=case.shown_name, n=len(case.candidates), state=tr(case.state)
-            )
-            self._list.addItem(QListWidgetItem(status_icon(_MARKS[case.state]), words))
-        decided = sum(case.state in ("accepted", "returned") for case in self._cases)
-        self._counter.setText(tr("{n} of {total} decided").format(n=decided, total=len(self._cases)))
+        state, study = self._list.state, self.services.open_study
+        self._cases = cases(study, state=state, blind=self._list.is_blind)
+        has_any = bool(self._cases) or bool(state and cases(study))
+        self._body.setVisible(has_any)
+        self._empty.setVisible(not has_any)
         place = next(
             (n for n, one in enumerate(self._cases) if one.image_id == image_id and target in ("", one.target)), 0
         )
-        self._list.setCurrentRow(place)
-        self._list.blockSignals(False)
-        self._open(place)
-        now = self._case()
-        names = [candidate.version.annotator for candidate in now.candidates] if now is not None else []
-        if chosen in names:
-            self._choose(names.index(chosen))
+        self._list.show_cases(self._cases, place)
+        self._open(place, chosen)
 
-    def _open(self, place: int) -> None:
+    def _open(self, place: int, chosen: str = "") -> None:
         self._drop_preview()
+        self.versions.start(None)
+        self._panel.said.setText("")
+        self._wanted_name = chosen
         if not 0 <= place < len(self._cases):
+            self.pictures.stop()
             self.shown.show_case(None, [], [], [])
             return
         self._place = place
-        case, study = self._cases[place], self.services.open_study
-        masks = [study.read_version(candidate.version) for candidate in case.candidates]
+        near = [_key(self._cases[(place + step) % len(self._cases)]) for step in (0, 1, -1)]
+        self.pictures.want(near[0], ahead=near[1:])
+
+    def _read_picture(self, key: _Key) -> _Picture:
+        study = self.services.open_study
+        return study.pixels(key[0]), [study.read_version(version) for version in key[1]]
+
+    def _show_picture(self, _key: _Key, picture: _Picture) -> None:
+        case, (pixels, masks) = self._cases[self._place], picture
         colours = [colour_of(number, candidate) for number, candidate in enumerate(case.candidates)]
         names = [candidate.shown_name for candidate in case.candidates]
-        self.shown.show_case(study.pixels(case.image_id), masks, colours, names)
-        past = "" if self._blind.isChecked() else history(study, case.image_id, case.target)
-        self._panel.said.setText("")
+        self.shown.show_case(pixels, masks, colours, names)
+        past = "" if self._list.is_blind else history(self.services.open_study, case.image_id, case.target)
         self._panel.show_case(case.shown_name, case.candidates, past, 0)
-        n_people = sum(candidate.version.annotator not in NOT_PEOPLE for candidate in case.candidates)
-        self._panel.consensus.setEnabled(n_people > 1)
+        people = [candidate.version.annotator for candidate in case.candidates]
+        self._panel.consensus.setEnabled(sum(name not in NOT_PEOPLE for name in people) > 1)
+        self._choose(people.index(self._wanted_name) if self._wanted_name in people else 0)
+
+    def _show_nothing(self) -> None:
+        self.shown.show_case(None, [], [], [])
+        say_reading(self.canvas)
+
+    def _on_unreadable(self, key: _Key, error: BaseException) -> None:
+        self._show_nothing()
+        case = self._cases[self._place]
+        self._panel.show_case(case.shown_name, (), "", 0)
+        say_unreadable(self.canvas, key[0], error)
 
     def _choose(self, number: int) -> None:
         self._panel.choose(number)
         self.shown.choose(number)
+        self._start_versions()
 
-    def _go(self, step: int) -> None:
-        if self._cases:
-            self._list.setCurrentRow((self._place + step) % len(self._cases))
+    def _start_versions(self) -> None:
+        candidate = self._candidate()
+        self.versions.start(candidate.version if candidate is not None else None)
 
     def _case(self) -> ReviewCase | None:
         return self._cases[self._place] if 0 <= self._place < len(self._cases) else None
 
-    def _candidate(self) -> Candidate | None:
+    @property
+    def is_seen(self) -> bool:
+        """Whether the case that is chosen in the list is on the screen."""
         case = self._case()
+        return case is not None and self.pictures.shown == _key(case)
+
+    def _seen(self) -> ReviewCase | None:
+        """The case on the screen; None, and a word, while it is being read: no key acts on what nobody sees."""
+        if self.pictures.is_waiting:
+            self._panel.said.setText(tr("The image is still being read."))
+        return self._case() if self.is_seen else None
+
+    def _candidate(self) -> Candidate | None:
+        case = self._case() if self.is_seen else None
         return case.candidates[self.shown.chosen] if case is not None and case.candidates else None
+
+    def _decidable(self) -> Candidate | None:
+        """The chosen mask, where the newest version of it is what is shown."""
+        if self._seen() is not None and self.versions.older is not None:
+            self._panel.said.setText(tr("An older version is shown. Restore it, or go back to the newest."))
+            return None
+        return self._candidate()
+
+
+def _key(case: ReviewCase) -> _Key:
+    return case.image_id, tuple(candidate.version for candidate in case.candidates)

@@ -44,6 +44,7 @@ class ImageCanvas(ViewedImage):
         self.setMinimumSize(120, 90)
         self._words = ""
         self._layers: dict[str, Layer] = {}
+        self._slice_layer: Layer | None = None
         self._opacity = 0.45
         self._overlays_on = True
         self._is_peeking = False
@@ -54,6 +55,7 @@ class ImageCanvas(ViewedImage):
 
     def set_pixels(self, pixels: Viewable | None, *, keep_view: bool = False, home_slice: int | None = None) -> None:
         self._layers.clear()
+        self._slice_layer = None
         self._words = ""
         super().set_pixels(pixels, keep_view=keep_view, home_slice=home_slice)
 
@@ -85,6 +87,16 @@ class ImageCanvas(ViewedImage):
         else:
             self._layers[name] = layer
         self.update()
+
+    def set_slice_layer(self, layer: Layer | None) -> None:
+        """What belongs to the slice that is shown, whichever that is; its owner renews it when the slice changes."""
+        self._slice_layer = layer
+        self.update()
+
+    @property
+    def slice_layer(self) -> Layer | None:
+        """What belongs to the slice that is shown."""
+        return self._slice_layer
 
     def set_opacity(self, opacity: float) -> None:
         """How opaque maps and masks are, 0-1."""
@@ -128,9 +140,10 @@ class ImageCanvas(ViewedImage):
             self._to_image_coordinates(painter, self._view)
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self._view.zoom < _SHARP_FROM_ZOOM)
             painter.drawImage(0, 0, self._image)
-            if self._overlays_on and not self._is_peeking and self.is_on_home_slice:
+            if self._overlays_on and not self._is_peeking:
                 painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-                for layer in self._layers.values():
+                layers = [*self._layers.values()] if self.is_on_home_slice else []
+                for layer in [*layers, *([self._slice_layer] if self._slice_layer is not None else [])]:
                     if layer.is_visible:
                         layer.paint(painter, self._view.zoom, self._opacity)
             self._paint_brush(painter)

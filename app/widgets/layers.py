@@ -137,6 +137,11 @@ class PointsLayer:
         self._points = [QPointF(x, y) for x, y in image_xy[np.isfinite(image_xy).all(axis=-1)]]
         self._colour = QColor(colour)
 
+    @property
+    def n_points(self) -> int:
+        """How many are drawn."""
+        return len(self._points)
+
     def paint(self, painter: QPainter, zoom: float, opacity: float) -> None:
         painter.setOpacity(0.7)
         pen = QPen(self._colour, 2.0)

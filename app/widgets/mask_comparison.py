@@ -19,6 +19,7 @@ OVERLAY, SIDE_BY_SIDE, FLICKER = "overlay", "side by side", "one at a time"
 MODES = (OVERLAY, SIDE_BY_SIDE, FLICKER)
 MOST_BESIDE = 4
 PREVIEW_COLOUR = "#FFFFFF"
+ONLY_BEFORE_COLOUR, ONLY_NOW_COLOUR = "#E69F00", "#56B4E9"
 
 Mask = NDArray[np.bool_]
 
@@ -35,6 +36,7 @@ class MaskComparison(QWidget):
         self._masks: list[Mask] = []
         self._colours: list[str] = []
         self._preview: Mask | None = None
+        self._past: Mask | None = None
         self._is_alone = False
         self._is_linking = False
         self._line = QHBoxLayout(self)
@@ -56,7 +58,7 @@ class MaskComparison(QWidget):
     ) -> None:
         """Another image with its masks, and whose they are."""
         self._masks, self._colours, self._names = list(masks), list(colours), list(names)
-        self.chosen, self._preview = 0, None
+        self.chosen, self._preview, self._past = 0, None, None
         self.canvas.set_pixels(pixels)
         for other in self._others:
             other.set_pixels(pixels)
@@ -64,7 +66,7 @@ class MaskComparison(QWidget):
 
     def choose(self, number: int) -> None:
         """Show the n-th mask before the others."""
-        self.chosen = number
+        self.chosen, self._past = number, None
         self._draw()
 
     def set_mode(self, mode: str) -> None:
@@ -82,8 +84,14 @@ class MaskComparison(QWidget):
         self._preview = mask
         self._draw()
 
+    def set_past(self, mask: Mask | None) -> None:
+        """Show how an older version of the chosen mask differs from the newest; None ends that."""
+        was_shown, self._past = self._past is not None, mask
+        if was_shown or mask is not None:
+            self._arrange()
+
     def _arrange(self) -> None:
-        is_beside = self.mode == SIDE_BY_SIDE and not self._is_alone
+        is_beside = self.mode == SIDE_BY_SIDE and not self._is_alone and self._past is None
         wanted = max(0, min(len(self._masks), MOST_BESIDE) - 1) if is_beside else 0
         while len(self._others) > wanted:
             self._others.pop()
@@ -119,6 +127,16 @@ class MaskComparison(QWidget):
 
     def _draw(self) -> None:
         if self._is_alone:
+            return
+        if self._past is not None and self._masks:
+            newest = self._masks[self.chosen]
+            self.canvas.set_layers(
+                {
+                    "only before": MaskLayer(self._past & ~newest, ONLY_BEFORE_COLOUR),
+                    "only now": MaskLayer(newest & ~self._past, ONLY_NOW_COLOUR),
+                    "before": OutlineLayer(self._past, PREVIEW_COLOUR, is_dashed=True),
+                }
+            )
             return
         if self._others:
             for number, canvas in enumerate([self.canvas, *self._others]):

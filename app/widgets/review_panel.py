@@ -12,6 +12,7 @@ from app.colour_maps import LEVEL_COLOURS
 from app.texts import tr
 from app.widgets.mask_comparison import MODES, PREVIEW_COLOUR
 from app.widgets.plain import button, label, line, row
+from app.widgets.version_pager import VersionPager
 from storage.mask_table import CONSENSUS
 from storage.review_table import Difficulty
 from workflows.agreement import Consensus
@@ -60,6 +61,8 @@ class ReviewPanel(QFrame):
         self._group = QButtonGroup(self)
         self._group.idClicked.connect(self.chosen)
         column.addLayout(self._candidates)
+        self.versions = VersionPager(actions)
+        column.addWidget(self.versions)
         self.modes = QComboBox()
         for mode in MODES:
             self.modes.addItem(tr(mode).capitalize(), mode)
@@ -96,7 +99,7 @@ class ReviewPanel(QFrame):
         accept = self._button(tr("Accept"), self.accept_asked, "review.accept", "check", role="primary")
         column.addLayout(row(take_back, flag))
         column.addLayout(row(self.back, accept))
-        self._deciding = (self.edit, self.consensus, self.modes, self.back, flag, take_back, accept)
+        self._deciding = (self.versions, self.edit, self.consensus, self.modes, self.back, flag, take_back, accept)
         self.show_consensus(None, [])
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
@@ -68,9 +68,16 @@ class StartTargetPage(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._place = (0.06, 0.1)
+        self._words = ""
+
+    def say(self, words: str) -> None:
+        """A quiet word beside the dot, where it is looked at longer than it should be."""
+        self._words = words
+        self.update()
 
     def move_for(self, image_id: str) -> None:
         """Into the corner of this image, the same on every run."""
+        self._words = ""
         number = sum(ord(letter) * (place + 1) for place, letter in enumerate(image_id))
         self._place = _CORNERS[number % len(_CORNERS)]
         self.update()
@@ -84,4 +91,12 @@ class StartTargetPage(QWidget):
         for colour, radius in ((COLOURS.muted, 11.0), ("#000000", 3.5)):
             painter.setBrush(QColor(colour))
             painter.drawEllipse(centre, radius, radius)
+        if self._words:
+            painter.setPen(QColor(COLOURS.muted))
+            is_left = self._place[0] < 0.5
+            width = self.width() * 0.4
+            left = centre.x() + 28 if is_left else centre.x() - 28 - width
+            side = Qt.AlignmentFlag.AlignLeft if is_left else Qt.AlignmentFlag.AlignRight
+            where = QRectF(left, centre.y() - 20, width, 40)
+            painter.drawText(where, int(side | Qt.AlignmentFlag.AlignVCenter), self._words)
         painter.end()

@@ -46,6 +46,7 @@ class ViewedImage(QWidget):
     view_changed = Signal(object)
     window_changed = Signal(object)
     unreadable = Signal(object)
+    slice_changed = Signal(int)
 
     def __init__(self, parent: QWidget | None = None, *, margin: float = 0.02) -> None:
         super().__init__(parent)
@@ -152,6 +153,8 @@ class ViewedImage(QWidget):
         self._is_fitted = False
         self.update()
         self.view_changed.emit(self._view)
+        if old is None or view.slice_index != old.slice_index:
+            self.slice_changed.emit(view.slice_index)
 
     def fit(self) -> None:
         """The whole image, as large as it goes; flips and slice stay."""

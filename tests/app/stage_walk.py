@@ -33,7 +33,7 @@ def open_stage(
     screen = window.screen_widget("annotate")
     stage = screen.stage
     assert isinstance(stage, AnnotateStage)
-    stage.start_target_ms = 40
+    stage.image.start_target_ms = 40
     wait(lambda: stage.phase is Phase.CARD, 60)
     return stage
 

@@ -258,7 +258,7 @@ def test_that_the_stage_records_nothing_before_the_image_is_there(window, study,
     gate.hold(*(image.image_id for image in study.images()))
     stage = open_stage(window, study, wait_until, role=Role.ANNOTATOR)
     QTest.keyClick(stage, Qt.Key.Key_Return)
-    let_run(4 * stage.start_target_ms)
+    let_run(4 * stage.image.start_target_ms)
     for key in (Qt.Key.Key_Return, Qt.Key.Key_N, Qt.Key.Key_S, Qt.Key.Key_F):
         QTest.keyClick(stage, key)
     let_run(60)

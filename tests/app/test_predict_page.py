@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
+from storage.study import Study
 from tests.app.stage_walk import visible_texts
 from workflows.predict_masks import MODEL_AUTHOR, PredictedImage
 from workflows.sample_study import open_sample_study
@@ -44,13 +47,51 @@ def test_that_the_most_doubtful_prediction_comes_first_and_goes_to_the_desk_as_a
     page = window.screen_widget("predict")
     wait_until(lambda: page._list.count() == 2)
     assert first in page._list.item(0).text()
+    wait_until(lambda: page.pictures.shown is not None)
     page.correct()
     assert window.current_screen == "correct"
+    wait_until(lambda: window.screen_widget("correct").place is not None)
     desk = window.services.desk
     assert desk.mask((first, target)).sum() == 200
     assert study.mask(first, window.services.annotator, target) is None  # nothing counts before it is accepted
     desk.undo()
     assert not desk.mask((first, target)).any()
+
+
+def test_that_enter_opens_no_mask_for_correction_that_is_not_seen_yet(
+    window: Any, tmp_path: Path, wait_until: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = open_sample_study(tmp_path / "study", n_frames=4)
+    target = study.settings.targets[0].name
+    run = study.folder / "runs" / "001-tiny"
+    run.mkdir(parents=True)
+    (run / "model.safetensors").write_bytes(b"")  # only its name is read here
+    rows = []
+    for number, image in enumerate(study.images()):
+        study.save_mask(image.image_id, MODEL_AUTHOR, target, np.ones(image.size[::-1], np.bool_), origin="model")
+        rows.append({"image_id": image.image_id, "uncertainty": 1.0 - number / 10, "area_share": 1.0})
+    (study.folder / "runs" / f"worklist-{target}.json").write_text(json.dumps({"model": "m", "images": rows}))
+    late, may_go, pixels = str(rows[2]["image_id"]), threading.Event(), Study.pixels
+
+    def slow(of: Study, image_id: str) -> object:
+        if image_id == late:
+            may_go.wait(20)
+        return pixels(of, image_id)
+
+    monkeypatch.setattr(Study, "pixels", slow)
+    window.use_study(study)
+    window.navigate("predict")
+    page = window.screen_widget("predict")
+    wait_until(lambda: page.pictures.shown == (rows[0]["image_id"], target))
+    page._list.setCurrentRow(2)
+    page.correct()
+    assert window.current_screen == "predict"
+    assert not window.services.desk.history.state.done
+    may_go.set()
+    wait_until(lambda: page.pictures.shown == (late, target))
+    page.correct()
+    assert window.current_screen == "correct"
+    assert [edit.place for edit in window.services.desk.history.state.done] == [(late, target)]
 
 
 def test_that_a_list_of_another_target_than_the_chosen_one_is_not_shown(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,17 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
+from app.let_run import let_run
 from domain.study import Role, TrialStatus
 from domain.trial import TrialQuality, TrialRecord
-from workflows.review import all_reviews
+from processing.overlap import dice
+from workflows import audit
+from workflows.review import all_reviews, correct
 from workflows.sample_study import open_sample_study
 
 
 @pytest.fixture
-def reviewed(window, tmp_path: Path):
+def reviewed(window, wait_until, tmp_path: Path):
     study = open_sample_study(tmp_path / "study", n_frames=5)
     for image in study.images()[:5]:
         truth = study.ground_truth(image.image_id)
@@ -26,8 +30,18 @@ def reviewed(window, tmp_path: Path):
     window.services.set_annotator("rita", Role.REVIEWER)
     window.use_study(study)
     window.navigate("review")
-    QTest.qWait(100)
-    return window.screen_widget("review")
+    screen = window.screen_widget("review")
+    wait_until(lambda: screen.is_seen)
+    return screen
+
+
+def press(screen, key: Qt.Key, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+    """A key for the case that is seen, not for one that is still being read."""
+    deadline = time.monotonic() + 10
+    while not screen.is_seen and time.monotonic() < deadline:
+        let_run(5)
+    assert screen.is_seen
+    QTest.keyClick(screen, key, modifiers)
 
 
 def files_of(folder: Path) -> dict[str, str]:
@@ -39,10 +53,10 @@ def test_that_cases_are_decided_with_one_key_each_and_originals_stay_as_they_wer
     study = window.services.study
     before = files_of(study.folder)
     assert len(before) == 10
-    QTest.keyClick(reviewed, Qt.Key.Key_A)
-    QTest.keyClick(reviewed, Qt.Key.Key_Space)
-    QTest.keyClick(reviewed, Qt.Key.Key_A)
-    QTest.keyClick(reviewed, Qt.Key.Key_F)
+    press(reviewed, Qt.Key.Key_A)
+    press(reviewed, Qt.Key.Key_Space)
+    press(reviewed, Qt.Key.Key_A)
+    press(reviewed, Qt.Key.Key_F)
     states = {case.image_id: case.state for case in reviewed._cases}
     assert sorted(states.values()) == ["accepted", "accepted", "flagged", "new", "new"]
     accepted = [image_id for image_id, state in states.items() if state == "accepted"]
@@ -63,10 +77,10 @@ def test_that_a_return_has_a_reason_and_goes_back_to_the_annotator(window, revie
 def test_that_a_decision_is_taken_back_with_one_key(window, reviewed):
     study = window.services.study
     first = reviewed._cases[0].image_id
-    QTest.keyClick(reviewed, Qt.Key.Key_A)
+    press(reviewed, Qt.Key.Key_A)
     assert study.accepted_mask(first, "polyp") is not None
-    QTest.keyClick(reviewed, Qt.Key.Key_PageUp)
-    QTest.keyClick(reviewed, Qt.Key.Key_U)
+    press(reviewed, Qt.Key.Key_PageUp)
+    press(reviewed, Qt.Key.Key_U)
     assert study.accepted_mask(first, "polyp") is None
 
 
@@ -74,7 +88,7 @@ def test_that_a_decision_is_taken_back_with_one_key(window, reviewed):
 def test_that_a_blind_review_names_nobody(window, reviewed):
     from tests.app.stage_walk import visible_texts
 
-    reviewed._blind.setChecked(True)
+    reviewed._list.blind.setChecked(True)
     said = " ".join(visible_texts(reviewed))
     assert "Reader 1" in said
     assert "anna" not in said
@@ -83,14 +97,14 @@ def test_that_a_blind_review_names_nobody(window, reviewed):
 
 
 @pytest.mark.window
-def test_that_an_edit_in_review_is_a_version_of_its_own_and_the_original_stays(window, reviewed):
+def test_that_an_edit_in_review_is_a_version_of_its_own_and_the_original_stays(window, reviewed, wait_until):
     study = window.services.study
     before = files_of(study.folder)
     case = reviewed._cases[0]
     version = case.candidates[0].version
-    QTest.keyClick(reviewed, Qt.Key.Key_E)
+    press(reviewed, Qt.Key.Key_E)
     assert reviewed.editing.is_active
-    QTest.keyClick(reviewed, Qt.Key.Key_A)  # decides nothing while a mask is edited
+    press(reviewed, Qt.Key.Key_A)  # decides nothing while a mask is edited
     canvas = reviewed.canvas
     corner = canvas.image_rect_on_widget().topLeft()
     for place in ((40, 40), (90, 60)):
@@ -98,24 +112,25 @@ def test_that_an_edit_in_review_is_a_version_of_its_own_and_the_original_stays(w
         QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=corner + QPoint(*place))
     assert len(reviewed.editing.edit._done) == 2
     once = reviewed.editing.edit.mask.copy()
-    QTest.keyClick(reviewed, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    press(reviewed, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert not np.array_equal(once, reviewed.editing.edit.mask)
-    QTest.keyClick(reviewed, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+    press(reviewed, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
     assert np.array_equal(once, reviewed.editing.edit.mask)
-    QTest.keyClick(reviewed, Qt.Key.Key_Escape)  # a key alone never drops work
+    press(reviewed, Qt.Key.Key_Escape)  # a key alone never drops work
     assert reviewed.editing.is_active
     window.navigate("worklist")
     assert window.current_screen == "review"
     assert all(c.state == "new" for c in case.candidates)
-    QTest.keyClick(reviewed, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    press(reviewed, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     assert not reviewed.editing.is_active
     newest = study.mask_versions(case.image_id, version.annotator, "polyp")[-1]
     assert (newest.version, newest.parent, newest.origin, newest.author) == (2, 1, "review", "rita")
     assert np.array_equal(study.read_version(newest), once)
     after = files_of(study.folder)
     assert {name: after[name] for name in before} == before
+    wait_until(lambda: reviewed.is_seen)
     assert "edited in review" in reviewed._panel._group.button(0).text()
-    QTest.keyClick(reviewed, Qt.Key.Key_A)
+    press(reviewed, Qt.Key.Key_A)
     assert study.accepted_version(case.image_id, "polyp").version == 2
 
 
@@ -123,20 +138,21 @@ def test_that_an_edit_in_review_is_a_version_of_its_own_and_the_original_stays(w
 def test_that_a_consensus_is_seen_first_then_stored_and_can_be_accepted(window, reviewed, wait_until):
     study = window.services.study
     image_id = reviewed._cases[0].image_id
-    QTest.keyClick(reviewed, Qt.Key.Key_K)
+    press(reviewed, Qt.Key.Key_K)
     wait_until(lambda: reviewed._preview is not None)
     assert reviewed._preview.method == "majority"
     assert "Majority of 2 masks" in reviewed._panel._consensus_words.text()
-    QTest.keyClick(reviewed, Qt.Key.Key_K)
+    press(reviewed, Qt.Key.Key_K)
     wait_until(lambda: reviewed._preview.method == "staple")
     assert study.mask_versions(image_id, "consensus", "polyp") == []
     wanted = reviewed._preview.mask
-    QTest.keyClick(reviewed, Qt.Key.Key_Return)
+    press(reviewed, Qt.Key.Key_Return)
     stored = study.mask_versions(image_id, "consensus", "polyp")[-1]
     assert stored.origin == "consensus"
     assert np.array_equal(study.read_version(stored), wanted)
+    wait_until(lambda: reviewed.is_seen)
     assert reviewed._candidate().version == stored
-    QTest.keyClick(reviewed, Qt.Key.Key_A)
+    press(reviewed, Qt.Key.Key_A)
     assert study.accepted_version(image_id, "polyp") == stored
     assert study.statuses("consensus", "polyp") == {}
 
@@ -145,21 +161,21 @@ def test_that_a_consensus_is_seen_first_then_stored_and_can_be_accepted(window, 
 def test_that_every_part_of_the_review_has_one_key(window, reviewed):
     panel, shown = reviewed._panel, reviewed.shown
     for mode, n_beside in (("side by side", 1), ("one at a time", 0), ("overlay", 0)):
-        QTest.keyClick(reviewed, Qt.Key.Key_M)
+        press(reviewed, Qt.Key.Key_M)
         assert (shown.mode, len(shown._others)) == (mode, n_beside)
     before = shown.chosen
-    QTest.keyClick(reviewed, Qt.Key.Key_Space)
+    press(reviewed, Qt.Key.Key_Space)
     assert shown.chosen != before
-    is_blind = reviewed._blind.isChecked()
-    QTest.keyClick(reviewed, Qt.Key.Key_B)
-    assert reviewed._blind.isChecked() is not is_blind
+    is_blind = reviewed._list.blind.isChecked()
+    press(reviewed, Qt.Key.Key_B)
+    assert reviewed._list.blind.isChecked() is not is_blind
     for key, difficulty in ((Qt.Key.Key_1, "easy"), (Qt.Key.Key_2, "medium"), (Qt.Key.Key_3, "hard")):
-        QTest.keyClick(reviewed, key)
+        press(reviewed, key)
         assert panel.difficulty == difficulty
-    QTest.keyClick(reviewed, Qt.Key.Key_C)
+    press(reviewed, Qt.Key.Key_C)
     QTest.keyClicks(panel.comment, "border unclear")
     QTest.keyClick(panel.comment, Qt.Key.Key_Return)
-    QTest.keyClick(reviewed, Qt.Key.Key_F)
+    press(reviewed, Qt.Key.Key_F)
     last = all_reviews(window.services.study)[-1]
     assert (last.decision, last.difficulty, last.comment) == ("flagged", "hard", "border unclear")
 
@@ -190,3 +206,79 @@ def test_that_agreement_is_plotted_and_a_click_on_an_outlier_opens_its_case(wind
     QTest.mouseClick(plots.pairs.viewport(), Qt.MouseButton.LeftButton, pos=place)
     wait_until(lambda: window.current_screen == "review")
     assert window.screen_widget("review")._case().image_id == odd
+
+
+@pytest.mark.window
+def test_that_accepting_an_accepted_mask_again_writes_nothing_and_says_so(window, reviewed, wait_until):
+    study = window.services.study
+    press(reviewed, Qt.Key.Key_A)
+    press(reviewed, Qt.Key.Key_PageUp)
+    press(reviewed, Qt.Key.Key_A)
+    assert "accepted already; nothing was written" in reviewed._panel.said.text()
+    assert [review.decision for review in all_reviews(study)] == ["accepted"]
+    assert audit.verify(study).problems == ()
+
+
+@pytest.mark.window
+def test_that_older_versions_are_paged_compared_and_restored_by_keys_and_that_is_taken_back(
+    window, reviewed, wait_until
+):
+    study = window.services.study
+    case = reviewed._cases[0]
+    first = case.candidates[0].version
+    original = study.read_version(first)
+    study.add_annotator("rita", Role.REVIEWER)
+    grown = original | np.roll(original, 12, axis=0)
+    correct(study, first, grown, reviewer="rita")
+    reviewed.on_shown(image_id=case.image_id)
+    wait_until(lambda: reviewed.is_seen)
+    reviewed._list.blind.setChecked(False)
+    wait_until(lambda: reviewed.is_seen)
+    name = first.annotator
+    reviewed._choose([c.version.annotator for c in reviewed._case().candidates].index(name))
+    pager = reviewed._panel.versions
+    assert pager.words == "2 versions; the newest is shown"
+    assert reviewed.canvas.layer("only now") is None
+    QTest.keyClick(reviewed, Qt.Key.Key_BracketLeft)
+    wait_until(lambda: reviewed.versions.older is not None)
+    assert reviewed.canvas.layer("only now") is not None
+    wanted = f"{dice(original, grown):.3f}"
+    assert "Version 1 of 2" in pager.words
+    assert name in pager.words
+    assert wanted in pager.words
+    before = all_reviews(study)
+    for key in (Qt.Key.Key_A, Qt.Key.Key_F, Qt.Key.Key_E):  # what is decided on is what is shown
+        QTest.keyClick(reviewed, key)
+    assert "older version is shown" in reviewed._panel.said.text()
+    assert all_reviews(study) == before
+    QTest.keyClick(reviewed, Qt.Key.Key_BracketRight)
+    assert reviewed.versions.older is None
+    assert reviewed.canvas.layer("only now") is None
+    press(reviewed, Qt.Key.Key_BracketLeft)
+    wait_until(lambda: reviewed.versions.older is not None)
+    QTest.keyClick(reviewed, Qt.Key.Key_R, Qt.KeyboardModifier.ShiftModifier)
+    wait_until(lambda: reviewed.is_seen)
+    newest = study.mask_versions(case.image_id, name, "polyp")[-1]
+    assert (newest.version, newest.parent) == (3, 1)
+    assert np.array_equal(study.read_version(newest), original)
+    assert "Version 1 is back, as version 3" in reviewed._panel.said.text()
+    assert reviewed._candidate().version == newest
+    press(reviewed, Qt.Key.Key_U)
+    wait_until(lambda: reviewed.is_seen)
+    newest = study.mask_versions(case.image_id, name, "polyp")[-1]
+    assert newest.version == 4
+    assert np.array_equal(study.read_version(newest), grown)
+
+
+@pytest.mark.window
+def test_that_a_blind_reviewer_pages_versions_without_reading_a_name(window, reviewed, wait_until):
+    study = window.services.study
+    case = reviewed._cases[0]
+    assert reviewed._list.is_blind
+    correct(study, case.candidates[0].version, ~study.read_version(case.candidates[0].version), reviewer="rita")
+    reviewed.on_shown(image_id=case.image_id)
+    press(reviewed, Qt.Key.Key_BracketLeft)
+    wait_until(lambda: reviewed.versions.older is not None)
+    said = reviewed._panel.versions.words
+    assert "the annotator" in said
+    assert not {"anna", "ben", "rita"} & set(said.replace(".", " ").replace(",", " ").split())

@@ -10,11 +10,11 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
-from app.let_run import let_run
 from app.stage_phase import Phase
 from domain.study import Role, StudyImage, StudySettings, Target
 from storage.study import Study
 from tests.app.stage_walk import ANNOTATOR, open_stage
+from workflows.view_trial import raw_samples_on_image
 
 pytestmark = pytest.mark.window
 N_SLICES, HOME = 7, 3
@@ -66,14 +66,36 @@ def test_that_gaze_on_the_neighbours_of_a_slice_does_not_count(window, wait_unti
     assert np.any(starts >= 7980)
     QTest.keyClick(stage, Qt.Key.Key_Escape)
     wait_until(lambda: window.current_screen == "worklist" and not window.tasks.active, 60)
+    check_raw_gaze_by_slice(window, wait_until, study)
 
 
-def test_that_the_mask_of_a_slice_is_neither_shown_nor_changed_on_its_neighbours(window, study: Study):
+def check_raw_gaze_by_slice(window, wait_until, study: Study) -> None:
+    """On each slice of the stack the samples that fell on it, and on the home slice alone what belongs to the image."""
+    raw = raw_samples_on_image(study, study.trials()[-1])
+    n_home, n_other = (int((raw.slice_index == index).sum()) for index in (HOME, HOME + 1))
+    assert n_home > 0
+    assert n_other > 0
+    assert n_home + n_other == len(raw.xy)
+    window.services.set_annotator(ANNOTATOR, Role.ADMIN)
+    window.navigate("labels")
+    screen = window.screen_widget("labels")
+    wait_until(lambda: screen.has_maps and screen._shown["samples"].isEnabled() and len(screen._samples.xy) > 0, 30)
+    assert screen.canvas.slice_layer is None
+    screen._shown["samples"].setChecked(True)
+    assert screen.canvas.view.slice_index == HOME
+    assert screen.canvas.slice_layer.n_points == n_home
+    screen.canvas.step_slice(1)
+    assert screen.canvas.slice_layer.n_points == n_other
+    screen.canvas.step_slice(1)
+    assert screen.canvas.slice_layer is None
+
+
+def test_that_the_mask_of_a_slice_is_neither_shown_nor_changed_on_its_neighbours(window, wait_until, study: Study):
     window.services.set_annotator(ANNOTATOR, Role.ANNOTATOR)
     window.use_study(study)
     window.navigate("correct", image_id="v_3")
     screen = window.screen_widget("correct")
-    let_run(50)
+    wait_until(lambda: screen.place is not None)
     place, middle = ("v_3", "polyp"), screen.canvas.rect().center()
 
     def stroke() -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from workflows.sign_in import NAME_VARIABLE, AsPerson, open_as
+
+if TYPE_CHECKING:  # loaded when a command runs
+    from storage.mask_table import MaskVersion
+    from storage.study import Study
 
 StudyFolder = Annotated[Path, typer.Argument(help="The study's folder.")]
 ImageId = Annotated[str, typer.Argument(help="The image.")]
@@ -94,6 +98,52 @@ def register(cli: typer.Typer) -> None:
             last = review.undo(opened, image, name, reviewer=by)
         print(f"{last.decision} on {image} taken back")
 
+    @group.command()
+    def versions(
+        study: StudyFolder, image: ImageId, annotator: Annotator, target: TargetName = "", as_: AsPerson = ""
+    ) -> None:
+        """Print all versions of a mask: who made them, when, and their Dice with the newest."""
+        from workflows.mask_history import mask_history
+
+        with open_as(study, as_) as opened:
+            for past in mask_history(opened, _newest(opened, image, annotator, target)):
+                one = past.version
+                print(
+                    f"{one.version:>4}  {one.saved_at}  {one.author:<16} {one.origin:<11} {past.dice_with_newest:.3f}"
+                )
+
+    @group.command()
+    def restore(
+        study: StudyFolder,
+        image: ImageId,
+        annotator: Annotator,
+        by: Reviewer,
+        version: Annotated[int, typer.Option(help="Which version comes back, as a new one.")],
+        target: TargetName = "",
+    ) -> None:
+        """Make an older version of a mask the newest again; every version stays."""
+        from domain.errors import UserFacingError
+        from workflows import mask_history
+
+        with open_as(study, by) as opened:
+            newest = _newest(opened, image, annotator, target)
+            all_versions = opened.mask_versions(image, annotator, newest.target)
+            chosen = next((one for one in all_versions if one.version == version), None)
+            if chosen is None:
+                raise UserFacingError(f"There is no version {version}.", "See `sightline review versions`.")
+            made = mask_history.restore(opened, chosen, reviewer=by)
+        print(f"{image}: version {version} of {annotator} is back as version {made.version}")
+
+
+def _newest(study: Study, image: str, annotator: str, target: str) -> MaskVersion:
+    from domain.errors import UserFacingError
+
+    name = target or study.settings.targets[0].name
+    versions = study.mask_versions(image, annotator, name)
+    if not versions:
+        raise UserFacingError(f"{annotator} has no mask of {image} for {name}.", "See `sightline review list`.")
+    return versions[-1]
+
 
 def _decide(
     study: Path,
@@ -106,15 +156,12 @@ def _decide(
     difficulty: Hard,
     comment: str,
 ) -> None:
-    from domain.errors import UserFacingError
     from workflows import review
 
     with open_as(study, by) as opened:
-        name = target or opened.settings.targets[0].name
-        versions = opened.mask_versions(image, annotator, name)
-        if not versions:
-            raise UserFacingError(f"{annotator} has no mask of {image} for {name}.", "See `sightline review list`.")
-        review.decide(
-            opened, versions[-1], decision, reviewer=by, reason=reason, difficulty=difficulty, comment=comment
+        newest = _newest(opened, image, annotator, target)
+        is_new = review.decide(
+            opened, newest, decision, reviewer=by, reason=reason, difficulty=difficulty, comment=comment
         )
-    print(f"{image}: version {versions[-1].version} of {annotator} {decision}")
+    already = "" if is_new else " already; nothing was written"
+    print(f"{image}: version {newest.version} of {annotator} {decision}{already}")

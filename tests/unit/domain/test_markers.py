@@ -69,3 +69,9 @@ def test_that_a_scene_survives_its_message() -> None:
 def test_that_a_mask_that_does_not_fit_is_refused(mask: np.ndarray, view: ImageView | None) -> None:
     with pytest.raises(ValueError, match=r"mask"):
         Scene(DISPLAY, view, mask)
+
+
+def test_that_the_slice_shown_at_a_time_is_known_and_minus_one_before_the_first():
+    views = tuple(ImageView((8, 8), (0.0, 0.0), 1.0, slice_index=number) for number in (3, 4, 3))
+    log = ViewLog(np.array([10, 20, 30]), views)
+    assert log.slice_at([5, 10, 19, 20, 29, 30, 99]).tolist() == [-1, 3, 3, 4, 4, 3, 3]

@@ -17,6 +17,7 @@ from storage.study import Study
 from tests.unit.processing.study_for_export import hard_mask, study_with_hard_cases
 from workflows import agreement, audit, review
 from workflows.command_line import build, run
+from workflows.mask_history import mask_history, restore
 from workflows.study import duplicates, missing_files, new_settings, repair_paths, set_splits
 
 
@@ -278,3 +279,41 @@ def test_that_review_and_agreement_work_from_the_command_line(study: Study, caps
     assert "A - B: n 4" in shown
     assert "4 consensus masks" in shown
     assert "Active time of an image" in shown
+
+
+def test_that_the_same_decision_on_an_unchanged_mask_is_written_once(study: Study):
+    assert review.decide(study, newest(study, "A"), "accepted", reviewer="R")
+    assert not review.decide(study, newest(study, "A"), "accepted", reviewer="R")
+    assert len(review.all_reviews(study)) == 1
+    assert review.decide(study, newest(study, "A"), "accepted", reviewer="R", comment="and a word more")
+    assert review.decide(study, newest(study, "B"), "accepted", reviewer="R")
+    assert review.decide(study, newest(study, "A"), "accepted", reviewer="R", comment="and a word more"), "B stood"
+    assert review.decide(study, newest(study, "B"), "returned", reviewer="R", reason="wrong place")
+    assert not review.decide(study, newest(study, "B"), "returned", reviewer="R", reason="wrong place")
+    assert review.decide(study, newest(study, "B"), "returned", reviewer="R", reason="part missing")
+    n_before = len(review.all_reviews(study))
+    review.correct(study, newest(study, "A"), ~study.read_version(newest(study, "A")), reviewer="R")
+    assert review.decide(study, newest(study, "A"), "accepted", reviewer="R", comment="and a word more")
+    assert len(review.all_reviews(study)) == n_before + 1
+
+
+def test_that_an_older_version_comes_back_as_a_new_one_and_every_version_stays(study: Study):
+    first = newest(study, "A")
+    original = study.read_version(first)
+    review.correct(study, first, ~original, reviewer="R")
+    past = mask_history(study, first)
+    assert [(one.version.version, one.version.author, one.is_edited_in_review) for one in past] == [
+        (1, first.author, False),
+        (2, "R", True),
+    ]
+    assert past[0].dice_with_newest == 0.0
+    assert past[1].dice_with_newest == 1.0
+    with pytest.raises(UserFacingError, match="shows already"):
+        restore(study, past[1].version, reviewer="R")
+    made = restore(study, first, reviewer="R")
+    assert (made.version, made.parent, made.origin, made.author) == (3, 1, "review", "R")
+    assert np.array_equal(study.read_version(made), original)
+    assert [one.version.version for one in mask_history(study, made)] == [1, 2, 3]
+    assert np.array_equal(study.read_version(past[1].version), ~original)
+    undone = restore(study, past[1].version, reviewer="R")
+    assert np.array_equal(study.read_version(undone), ~original)
