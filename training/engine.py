@@ -17,6 +17,7 @@ from training.config import TrainConfig
 from training.data_cache import DataCache
 from training.device import Place, is_out_of_memory
 from training.losses import multi_level_loss
+from training.micro_batch import first_micro_batch
 from training.moving_average import MovingAverage
 from training.multi_level import MultiLevelNet
 from training.numbers import epoch_order, sample_keys
@@ -25,8 +26,6 @@ from training.schedule import consistency_weight, learning_rate, steps_per_epoch
 from training.share import Share, Trouble
 
 _log = logging.getLogger(__name__)
-
-_LARGE = 4_000_000
 
 
 class Engine:
@@ -52,7 +51,7 @@ class Engine:
         self.average = MovingAverage(self.net, config.ema_decay) if config.ema_decay else None
         self.optimiser = _optimiser(config, self.net, place.device)
         self.step = 0
-        self.micro_batch = config.micro_batch or _first_micro_batch(config, self.net, place.device)
+        self.micro_batch = first_micro_batch(config, self.net, place.device)
         self.is_compiled = False
         self.before_update: Callable[[], None] = lambda: None
         """Called by every step before it alters weights: on a CPU `state` gives them away uncopied."""
@@ -270,17 +269,6 @@ def _optimiser(config: TrainConfig, net: nn.Module, device: torch.device) -> tor
         fused=fused,
         foreach=None if fused else True,
     )
-
-
-def _first_micro_batch(config: TrainConfig, net: nn.Module, device: torch.device) -> int:
-    """One image at a time where a processor works on a large network.
-
-    One image keeps it as busy as eight, in an eighth of the memory, and a step is given up between any two of its
-    convolutions: of eight images at once the largest alone takes seconds. Statistics of batches would not be the same.
-    """
-    n_weights = sum(p.numel() for p in net.parameters())
-    has_batch_norms = any(isinstance(module, nn.BatchNorm2d) for module in net.modules())
-    return 1 if device.type == "cpu" and n_weights > _LARGE and not has_batch_norms else config.batch
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

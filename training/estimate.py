@@ -18,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from training.config import TrainConfig
 from training.device import Place, memory_in_use, peak_memory, pick_place
 from training.losses import multi_level_loss
+from training.micro_batch import first_micro_batch
 from training.multi_level import MultiLevelNet
 from training.prediction_of_cost import Estimate
 
@@ -41,11 +42,11 @@ def estimate(config: TrainConfig, n_images: int) -> Estimate:
     place = pick_place(config)
     # On the CPU the program and torch count as well: so they do in what a run says while it goes on.
     program = memory_in_use(place.device) if place.device.type == "cpu" else 0
-    flops, saved, weights = _one_image(config)
+    flops, saved, weights, at_once = _one_image(config, place.device)
     width = 2 if place.autocast is not None else 4
-    activations = int(saved * width / 4 * config.batch)
+    activations = int(saved * width / 4 * at_once)
     if place.device.type != "cpu" or flops * config.batch < _STEP_FLOPS:
-        step = _step_seconds(place, config)
+        step = _step_seconds(place, config, at_once) * config.batch / at_once
         # What was really taken holds the scratch memory of the convolutions as well, which no count on paper knows.
         measured = peak_memory() if place.device.type == "cpu" else 0
         used = max(measured, program + activations + 2 * 4 * weights)
@@ -66,11 +67,11 @@ def estimate(config: TrainConfig, n_images: int) -> Estimate:
     )
 
 
-def _step_seconds(place: Place, config: TrainConfig) -> float:
-    """Forward and backward of one batch of noise, the faster of two after one to warm up."""
+def _step_seconds(place: Place, config: TrainConfig, batch: int) -> float:
+    """Forward and backward of so many images of noise, the faster of two after one to warm up."""
     net = MultiLevelNet(config).to(place.device)
-    image = torch.rand(config.batch, config.in_channels, config.size_px, config.size_px, device=place.device)
-    targets = torch.ones(config.batch, config.n_levels, config.size_px, config.size_px, device=place.device)
+    image = torch.rand(batch, config.in_channels, config.size_px, config.size_px, device=place.device)
+    targets = torch.ones(batch, config.n_levels, config.size_px, config.size_px, device=place.device)
     took = []
     for _ in range(3):
         began = time.perf_counter()
@@ -85,8 +86,11 @@ def _step_seconds(place: Place, config: TrainConfig) -> float:
     return min(took[1:])
 
 
-def _one_image(config: TrainConfig) -> tuple[float, int, int]:
-    """Floating-point operations of forward and backward, bytes of saved activations in fp32, number of weights."""
+def _one_image(config: TrainConfig, device: torch.device) -> tuple[float, int, int, int]:
+    """Floating-point operations of forward and backward, bytes of saved activations in fp32, number of weights.
+
+    The last number: how many images are worked on at once.
+    """
     saved: dict[int, int] = {}
 
     def keep(tensor: Tensor) -> Tensor:
@@ -96,8 +100,10 @@ def _one_image(config: TrainConfig) -> tuple[float, int, int]:
             saved[storage._cdata] = storage.nbytes()
         return tensor
 
+    # Made for real and then emptied: some backbones compute with numbers while they are made.
+    net = MultiLevelNet(config).to("meta")
+    at_once = first_micro_batch(config, net, device)
     with torch.device("meta"):
-        net = MultiLevelNet(config.with_changes(weights_file=""))
         image = torch.empty(1, config.in_channels, config.size_px, config.size_px)
         counter: Any = FlopCounterMode(display=False)  # untyped in torch
         with counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
@@ -106,7 +112,7 @@ def _one_image(config: TrainConfig) -> tuple[float, int, int]:
     del outputs
     # The propagation keeps 25 weights and a bit for each, per pixel and level.
     propagation = config.n_levels * config.size_px**2 * 25 * 5 if config.consistency == "propagated" else 0
-    return 3.0 * counter.get_total_flops(), sum(saved.values()) + propagation, n_weights
+    return 3.0 * counter.get_total_flops(), sum(saved.values()) + propagation, n_weights, at_once
 
 
 def _flops_per_second(place: Place, config: TrainConfig) -> float:

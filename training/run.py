@@ -20,13 +20,14 @@ from training.data_cache import DataCache, build_cache
 from training.device import Place, make_repeatable, memory_in_use, pick_place
 from training.engine import Engine
 from training.evaluation import evaluate, write_previews, write_worst
+from training.finding import refuse_if_fatal
 from training.finishing import write_model
 from training.interruption import Interruption, StepAbandoned
 from training.messages import RunState
 from training.multi_level import MultiLevelNet
 from training.parallel import Team, join_team
 from training.prediction import Predictor
-from training.preflight import check, refuse_if_fatal
+from training.preflight import check
 from training.run_folder import MetricsFile, RunFolder, write_json
 from training.self_training import load_or_make_labels
 from training.supervision import trainable

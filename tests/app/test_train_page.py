@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QMessageBox, QPushButton
+from PySide6.QtWidgets import QLabel, QMessageBox, QPushButton
 
 from app.main_window import MainWindow
 from app.model_choice import comparison_words
@@ -115,6 +116,31 @@ def test_that_a_study_is_trained_stopped_resumed_and_its_model_put_into_use_and_
     QTest.mouseClick(page.history.back, Qt.MouseButton.LeftButton)
     assert active_model(study) is None
     assert not page.history.back.isVisible()
+
+
+@pytest.mark.window
+def test_that_a_refused_training_says_on_the_page_why_and_what_to_do(
+    window: MainWindow, wait_until: Callable[..., None], tmp_path: Path
+) -> None:
+    study = looked_at(tmp_path / "study")
+    beside = ImageFixations(np.array([[1.5, 0.5]]), np.array([300.0]), np.zeros(1), np.ones(1))
+    for trial in study.trials():
+        study.save_trial(replace(trial, fixations=beside))
+    window.services.set_annotator("anna", Role.ADMIN)
+    window.use_study(study)
+    page = window.screen_widget("train")
+    assert isinstance(page, TrainScreen)
+    page.changes = dict(SMALL)
+    page.chooses_labels.setChecked(False)
+    window.navigate("train")
+    page.start()
+    wait_until(lambda: page.run is not None, 30)
+    wait_until(lambda: page.run is None, 60)
+    shown = " ".join(words.text() for words in page.findChildren(QLabel) if words.isVisible())
+    assert "most of the looking time lies off the image" in shown
+    assert "Calibrate again" in shown
+    assert runs_of(study)[0].state is RunState.FAILED
+    assert page.start_button.isEnabled()
 
 
 @pytest.mark.window
