@@ -35,14 +35,27 @@ def cache_of(frames: list[Any], config: TrainConfig) -> DataCache:
     return DataCache(image, targets, weights, inside, tuple(str(i) for i in range(len(rows))))
 
 
-def read_frames() -> list[tuple[np.ndarray, np.ndarray, np.ndarray, str]]:
-    split = json.loads((CARRY / "split.json").read_text())
+HOW = "`python -m benchmarks.prepare_carry` makes it from the shared data (SIGHTLINE_DATA)"
+
+
+def read_frames(folder: Path = CARRY) -> list[tuple[np.ndarray, np.ndarray, np.ndarray, str]]:
+    """Image, mask, map and part of each carried image.
+
+    Raises:
+        SystemExit: they are not there, with what makes them.
+    """
+    try:
+        split = json.loads((folder / "split.json").read_text())
+    except OSError as error:
+        raise SystemExit(f"{folder.name}/ is not there: {HOW}.") from error
+    except ValueError as error:
+        raise SystemExit(f"{folder.name}/split.json is damaged: {HOW} anew.") from error
     frames = []
     for name, part in split.items():
-        image = cv2.imread(str(CARRY / "images" / f"{name}.jpg"))
-        mask = cv2.imread(str(CARRY / "masks" / f"{name}.png"), cv2.IMREAD_GRAYSCALE)
-        values = cv2.imread(str(CARRY / "maps" / f"{name}.png"), cv2.IMREAD_GRAYSCALE)
+        image = cv2.imread(str(folder / "images" / f"{name}.jpg"))
+        mask = cv2.imread(str(folder / "masks" / f"{name}.png"), cv2.IMREAD_GRAYSCALE)
+        values = cv2.imread(str(folder / "maps" / f"{name}.png"), cv2.IMREAD_GRAYSCALE)
         if image is None or mask is None or values is None:
-            raise SystemExit(f"carry/ lacks {name}: run benchmarks.prepare_carry again")
+            raise SystemExit(f"{folder.name}/ lacks {name}: {HOW} anew.")
         frames.append((np.ascontiguousarray(image[..., ::-1]), mask > 127, values.astype(np.float32) / 255, part))
     return frames

@@ -9,7 +9,6 @@ nothing left half-written.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 import threading
@@ -17,6 +16,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.data_place import data_place
 from domain.errors import Cancelled
 from domain.events import CancelToken, Progress
 from storage.study import Study
@@ -28,7 +28,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="60 images instead of all")
     chosen = parser.parse_args()
-    data = Path(os.environ.get("SIGHTLINE_DATA", Path(__file__).parents[2] / "shared" / "data")) / "kvasir-seg"
+    data = data_place("kvasir-seg")
     rows: list[tuple[str, str, bool]] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -19,6 +19,7 @@ import torch
 from torch.nn import functional
 
 from benchmarks.figures import Figure, show
+from benchmarks.published_code import checked_checkout
 from training.propagation import propagate_logits, propagate_slowly
 
 CHANNELS = 128
@@ -35,6 +36,8 @@ def main() -> int:
         print(json.dumps(_measure(options.one, size, options.reference)))
         return 0
     other = "published" if options.reference else "definition"
+    if options.reference:
+        checked_checkout(options.reference)
     runs = {name: [_in_own_process(name, options) for _ in range(2)] for name in (other, "ours")}
     theirs, ours = (min(run["seconds"] for run in runs[name]) for name in (other, "ours"))
     their_bytes, our_bytes = (min(run["bytes"] for run in runs[name]) for name in (other, "ours"))

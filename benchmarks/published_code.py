@@ -24,8 +24,22 @@ class Published:
     metric: Any
 
 
+def checked_checkout(checkout: Path) -> Path:
+    """The folder that --reference names.
+
+    Raises:
+        SystemExit: it is no checkout of the published code.
+    """
+    if not (checkout / "models").is_dir():
+        raise SystemExit(
+            f"{checkout} is no checkout of med-air/GazeMedSeg: --reference names one outside this repository"
+        )
+    return checkout
+
+
 def load_published(checkout: Path) -> Published:
     """The published model and losses; needs MONAI, and scikit-learn for a metric module that is imported on the way."""
+    checked_checkout(checkout)
     ensure_torchvision()
     # Imported on the way but never called by what is compared.
     if importlib.util.find_spec("einops") is None:
@@ -57,8 +71,6 @@ def _stub(name: str, attribute: str) -> None:
 
 def _package(name: str, folder: Path) -> str:
     """A package whose own __init__ is passed over, since it imports what is not needed here."""
-    if not folder.is_dir():
-        raise SystemExit(f"{folder} is not there: --reference names a checkout of med-air/GazeMedSeg")
     package = types.ModuleType(name)
     package.__path__ = [str(folder)]
     sys.modules[name] = package

@@ -10,7 +10,6 @@ GPU the 20 steps are run by this program with their data loader, model, optimise
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 import time
@@ -21,6 +20,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from benchmarks.data_place import data_place
+from benchmarks.published_code import checked_checkout
 from domain.study import StudyImage
 from processing.exporter import ExportOptions
 from storage.study import Study
@@ -128,7 +129,8 @@ def main() -> int:
     parser.add_argument("--reference", type=Path, required=True)
     parser.add_argument("--quick", action="store_true")
     chosen = parser.parse_args()
-    data = Path(os.environ.get("SIGHTLINE_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    data = data_place("kvasir-seg").parent
+    checked_checkout(chosen.reference)
     # The published packages `datasets`, `models` and `utils` are found first; ours have no such names.
     sys.path.insert(0, str(chosen.reference.absolute()))
     warnings.simplefilter("ignore")

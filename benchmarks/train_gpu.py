@@ -61,7 +61,9 @@ def main() -> int:
     if not torch.cuda.is_available() and not IS_REHEARSAL:
         print("No CUDA GPU: nothing was measured. What needs none is in the other benchmarks.train_* programs.")
         return 0
-    published = load_published(options.reference) if options.reference.is_dir() else None
+    # Without --reference and without a carried copy there is nothing to compare with; a wrong path is told.
+    is_absent = options.reference == CARRY / "gazemedseg" and not options.reference.is_dir()
+    published = None if is_absent else load_published(options.reference)
     device = "REHEARSAL on the CPU, figures mean nothing" if IS_REHEARSAL else torch.cuda.get_device_name()
     title = f"{device}, torch {torch.__version__}, Python {platform.python_version()}"
     figures = [*kernel_figures(), *propagation_figures(published, 10 if options.quick else 50)]

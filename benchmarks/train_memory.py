@@ -2,8 +2,8 @@
 
     python -m benchmarks.train_memory [--cases "best 352 1, reference 224 1"] [--steps 3] [--quick]
 
-Each case is a preset or a backbone (trained as preset best), its size in pixels and its batch, worked on at once. The worker is the real
-one; its peak is what the system noted for its process after a few steps (Linux). Synthetic frames.
+Each case is a preset or a backbone (trained as preset best), its size in pixels and its batch, worked on at once. The
+worker is the real one; its peak is what the system noted for its process after a few steps (Linux). Synthetic frames.
 """
 
 from __future__ import annotations
@@ -51,15 +51,8 @@ def main() -> int:
 
 
 def _config(name: str, size: int, batch: int) -> TrainConfig:
-    changes = {
-        "size_px": size,
-        "batch": batch,
-        "device": "cpu",
-        "threads": 1,
-        "evaluate_every": 0,
-        "compile": False,
-        "micro_batch": batch,
-    }
+    changes = {"size_px": size, "batch": batch, "micro_batch": batch, "device": "cpu", "threads": 1}
+    changes |= {"evaluate_every": 0, "compile": False}
     if name in PRESETS:
         return preset(name, **changes)
     return preset("best", backbone=name, **changes)
