@@ -64,6 +64,7 @@ class CorrectScreen(Screen):
         self._words_of_step = ""
         self._target = services.open_study.settings.targets[0].name
         self.canvas = ImageCanvas()
+        self.canvas.tells_slice = True
         self.canvas.unreadable.connect(self.services.show_error)
         self.pictures: PictureLoader[Place, _Picture] = PictureLoader(
             services.readers,

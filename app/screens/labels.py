@@ -67,6 +67,7 @@ class LabelsScreen(Screen):
         self._task: Task | None = None
         self._parameters: LabelParameters = services.open_study.settings.labels
         self.canvas = ImageCanvas()
+        self.canvas.tells_slice = True
         self.pictures: PictureLoader[str, TrialView] = PictureLoader(
             services.readers,
             self._read_trial,

@@ -37,6 +37,7 @@ from app.widgets.viewer import say_reading, say_unreadable
 from domain.errors import UserFacingError
 from domain.events import CancelToken, OnProgress, Progress
 from domain.pixels import ImagePixels
+from domain.slice_stack import SliceStack
 from domain.study import Role
 from workflows.edit_history import Place
 from workflows.mask_editing import Mask
@@ -51,7 +52,7 @@ MASK_COLOUR = "#E69F00"
 
 _LEFT_WIDTH = 430
 _THUMBNAIL = QSize(72, 56)
-_Picture = tuple[ImagePixels, Mask | None]
+_Picture = tuple[ImagePixels | SliceStack, int | None, Mask | None]
 _ID = int(Qt.ItemDataRole.UserRole)
 
 
@@ -194,6 +195,8 @@ class PredictScreen(Screen):
         self._correct.setEnabled(False)
         column.addLayout(row(self._name, None, self._correct))
         self._canvas = ImageCanvas()
+        self._canvas.tells_slice = True
+        self._canvas.unreadable.connect(self.services.show_error)
         self._canvas.set_opacity(self.services.settings.overlay_opacity)
         column.addWidget(self._canvas, 1)
         self._facts = label(tr("Nothing is waiting. Press Predict."), "small", wraps=True)
@@ -363,11 +366,11 @@ class PredictScreen(Screen):
         from workflows.predict_masks import MODEL_AUTHOR
 
         study = self.services.open_study
-        return study.pixels(place[0]), study.mask(place[0], MODEL_AUTHOR, place[1])
+        return *study.stack(place[0]), study.mask(place[0], MODEL_AUTHOR, place[1])
 
     def _show_picture(self, place: Place, picture: _Picture) -> None:
-        pixels, self._mask = picture
-        self._canvas.set_pixels(pixels)
+        pixels, home_slice, self._mask = picture
+        self._canvas.set_pixels(pixels, home_slice=home_slice)
         if self._mask is not None:
             self._canvas.set_layer("mask", MaskLayer(self._mask, MASK_COLOUR))
         self._correct.setEnabled(self._mask is not None)

@@ -24,6 +24,7 @@ from app.widgets.review_panel import ReviewPanel, colour_of
 from app.widgets.viewer import PeekFilter, bind_view_actions, say_reading, say_unreadable
 from domain.events import CancelToken, OnProgress
 from domain.pixels import ImagePixels
+from domain.slice_stack import SliceStack
 from domain.study import Role
 from storage.mask_table import NOT_PEOPLE, MaskVersion
 from storage.review_table import Decision
@@ -37,7 +38,7 @@ NEXT_METHOD: dict[str, Method | None] = {"": "majority", "majority": "staple", "
 
 
 _Key = tuple[str, tuple[MaskVersion, ...]]
-_Picture = tuple[ImagePixels, list[NDArray[np.bool_]]]
+_Picture = tuple[ImagePixels | SliceStack, int | None, list[NDArray[np.bool_]]]
 
 
 @screens.register("review")
@@ -166,6 +167,7 @@ class ReviewScreen(Screen):
         self._store_key = bind(self, "review.store", self.store_consensus)
         self._store_key.setEnabled(False)
         bind_view_actions(self, self.canvas, self.services.actions)
+        self.canvas.unreadable.connect(self.services.show_error)
         PeekFilter(self, self.canvas, self.services.actions)
 
     # decisions
@@ -358,13 +360,13 @@ class ReviewScreen(Screen):
 
     def _read_picture(self, key: _Key) -> _Picture:
         study = self.services.open_study
-        return study.pixels(key[0]), [study.read_version(version) for version in key[1]]
+        return *study.stack(key[0]), [study.read_version(version) for version in key[1]]
 
     def _show_picture(self, _key: _Key, picture: _Picture) -> None:
-        case, (pixels, masks) = self._cases[self._place], picture
+        case, (pixels, home_slice, masks) = self._cases[self._place], picture
         colours = [colour_of(number, candidate) for number, candidate in enumerate(case.candidates)]
         names = [candidate.shown_name for candidate in case.candidates]
-        self.shown.show_case(pixels, masks, colours, names)
+        self.shown.show_case(pixels, masks, colours, names, home_slice=home_slice)
         past = "" if self._list.is_blind else history(self.services.open_study, case.image_id, case.target)
         self._panel.show_case(case.shown_name, case.candidates, past, 0)
         people = [candidate.version.annotator for candidate in case.candidates]

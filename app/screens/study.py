@@ -28,7 +28,7 @@ from app.widgets.people_card import PeopleCard
 from app.widgets.plain import button, card, field_label, label, page, row
 from app.widgets.targets_card import TargetsCard
 from domain.study import Protocol, Role
-from workflows.import_images import preset_named
+from workflows.import_images import ImportReport, preset_named
 from workflows.study import with_labels
 
 SPIN_WIDTH = 110
@@ -63,6 +63,9 @@ class StudyScreen(Screen):
             self._new.name.setFocus()
         else:
             self._show_settings()
+        report = arguments.get("report")
+        if isinstance(report, ImportReport):
+            self.images.tell(report)
 
     # the open study
 

@@ -9,6 +9,7 @@ from PySide6.QtCore import QEvent, QPointF, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
+from app.texts import tr
 from app.theme import COLOURS
 from app.widgets.layers import Layer
 from app.widgets.viewed_image import Viewable, ViewedImage
@@ -52,6 +53,7 @@ class ImageCanvas(ViewedImage):
         self._brush_radius: float | None = None
         self._cursor_xy: tuple[float, float] | None = None
         self.is_locked = False
+        self.tells_slice = False
 
     def set_pixels(self, pixels: Viewable | None, *, keep_view: bool = False, home_slice: int | None = None) -> None:
         self._layers.clear()
@@ -147,6 +149,9 @@ class ImageCanvas(ViewedImage):
                     if layer.is_visible:
                         layer.paint(painter, self._view.zoom, self._opacity)
             self._paint_brush(painter)
+            if self.tells_slice and self._pixels is not None and self._pixels.n_slices > 1:
+                painter.resetTransform()
+                self._paint_slice(painter, self._view.slice_index, self._pixels.n_slices)
         elif self._words:
             painter.setPen(QColor(COLOURS.muted))
             inside = self.rect().adjusted(24, 24, -24, -24)
@@ -225,6 +230,17 @@ class ImageCanvas(ViewedImage):
         elif self.grey_window is not None:
             step = max(width, 1.0) / 300.0
             self.set_grey_window((centre + delta.y() * step, max(width + delta.x() * step, width / 100.0, 1e-6)))
+
+    def _paint_slice(self, painter: QPainter, slice_index: int, n_slices: int) -> None:
+        words = tr("Slice {n} of {total}").format(n=slice_index + 1, total=n_slices)
+        if not self.is_on_home_slice and self.home_slice is not None:
+            words += " · " + tr("the mask is on slice {home}").format(home=self.home_slice + 1)
+        box = painter.fontMetrics().boundingRect(words).toRectF()
+        box.moveBottomLeft(QPointF(12, self.height() - 12))
+        painter.setOpacity(1.0)
+        painter.fillRect(box.adjusted(-6, -3, 6, 3), QColor(0, 0, 0, 170))
+        painter.setPen(QColor("#E8E8E8"))
+        painter.drawText(box, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, words)
 
     @staticmethod
     def _to_image_coordinates(painter: QPainter, view: ImageView) -> None:

@@ -8,8 +8,9 @@ from PySide6.QtWidgets import QFileDialog, QFrame, QVBoxLayout
 
 from app.context import Services
 from app.texts import tr
-from app.widgets.plain import button, label, row, set_state
+from app.widgets.plain import button, label, row, set_state, stacks_box
 from domain.events import CancelToken, OnProgress
+from processing.importer import ImportOptions
 from workflows.import_images import ImportReport, import_into, scan
 from workflows.study import PathRepair, duplicates, missing_files, repair_paths
 
@@ -32,6 +33,8 @@ class ImagesCard(QFrame):
         self.find_moved = button(tr("Find the moved images…"), self._choose_place, icon_name="search")
         add = button(tr("Add a folder of images…"), self._choose_images, icon_name="plus")
         column.addLayout(row(add, self.find_moved, None))
+        self.stacks = stacks_box()
+        column.addWidget(self.stacks)
 
     def show_images(self) -> None:
         """Read the counts from the study; files are looked for beside the window."""
@@ -50,13 +53,13 @@ class ImagesCard(QFrame):
     def add_from(self, folder: str) -> None:
         """Take a folder of images into the open study."""
         study = self.services.open_study
-        self.services.tasks.start(
-            tr("Adding images"),
-            lambda report, cancel: import_into(
-                study, scan("folder", folder, cancel=cancel), on_progress=report, cancel=cancel
-            ),
-            on_done=self._on_added,
-        )
+        options = ImportOptions(single_slices=not self.stacks.isChecked())
+
+        def add(report: OnProgress, cancel: CancelToken) -> ImportReport:
+            plan = scan("folder", folder, options=options, on_progress=report, cancel=cancel)
+            return import_into(study, plan, on_progress=report, cancel=cancel)
+
+        self.services.tasks.start(tr("Adding images"), add, on_done=self.tell)
 
     def find_in(self, folder: str) -> None:
         """Look for the lost files under a folder and point the study at all that are found."""
@@ -78,7 +81,8 @@ class ImagesCard(QFrame):
         set_state(self.lost, "warn" if words else "")
         self.find_moved.setVisible(n_lost > 0)
 
-    def _on_added(self, report: ImportReport) -> None:
+    def tell(self, report: ImportReport) -> None:
+        """What an import did, and what it warns of."""
         self.show_images()
         self._say("\n".join(report.lines()))
 

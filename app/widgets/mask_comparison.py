@@ -30,6 +30,7 @@ class MaskComparison(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.canvas = ImageCanvas()
+        self.canvas.tells_slice = True
         self.mode = OVERLAY
         self.chosen = 0
         self._others: list[ImageCanvas] = []
@@ -54,14 +55,20 @@ class MaskComparison(QWidget):
         return len(self._masks)
 
     def show_case(
-        self, pixels: Viewable | None, masks: Sequence[Mask], colours: Sequence[str], names: Sequence[str]
+        self,
+        pixels: Viewable | None,
+        masks: Sequence[Mask],
+        colours: Sequence[str],
+        names: Sequence[str],
+        *,
+        home_slice: int | None = None,
     ) -> None:
-        """Another image with its masks, and whose they are."""
+        """Another image with its masks, and whose they are. home_slice: the slice of a stack that they belong to."""
         self._masks, self._colours, self._names = list(masks), list(colours), list(names)
         self.chosen, self._preview, self._past = 0, None, None
-        self.canvas.set_pixels(pixels)
+        self.canvas.set_pixels(pixels, home_slice=home_slice)
         for other in self._others:
-            other.set_pixels(pixels)
+            other.set_pixels(pixels, home_slice=home_slice)
         self._arrange()
 
     def choose(self, number: int) -> None:
@@ -101,7 +108,7 @@ class MaskComparison(QWidget):
             holder.deleteLater()
         while len(self._others) < wanted:
             other = ImageCanvas()
-            other.set_pixels(self.canvas.pixels)
+            other.set_pixels(self.canvas.pixels, home_slice=self.canvas.home_slice)
             self._others.append(other)
             self._add(other)
         for number, caption in enumerate(self._captions):

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from app.context import Services
 from app.texts import tr
-from app.widgets.plain import button, card, field_label, label, row
+from app.widgets.plain import button, card, field_label, label, row, stacks_box
 from domain.errors import UserFacingError
 from domain.study import Role
 from processing.importer import ImportOptions, importers
@@ -62,7 +62,9 @@ class NewStudyForm(QWidget):
         form.addRow(field_label(tr("Images")), self._format)
         form.addRow(field_label(tr("From")), self._with_chooser(self._source, tr("Folder with the images")))
         form.addRow(field_label(tr("Study folder")), self._with_chooser(self._folder, tr("Empty folder")))
+        self.stacks = stacks_box()
         form.addRow(field_label(""), self._copies)
+        form.addRow(field_label(""), self.stacks)
         column.addLayout(form)
         self._problem = label("", "small", wraps=True)
         self._problem.setProperty("state", "warn")
@@ -121,6 +123,7 @@ class NewStudyForm(QWidget):
         format_name, preset = str(self._format.currentData()), str(self._preset.currentData())
         target = self._target.text().strip() or (preset if preset != "own" else "target")
         copies, annotator = self._copies.isChecked(), self.services.annotator
+        options = ImportOptions(target=target, single_slices=not self.stacks.isChecked())
         self._make.setEnabled(False)
         task = self.services.tasks.start(
             tr("Making the study"),
@@ -129,10 +132,11 @@ class NewStudyForm(QWidget):
                     format_name,
                     source,
                     folder,
-                    options=ImportOptions(target=target),
+                    options=options,
                     name=name,
                     preset=preset,
                     copy=copies,
+                    on_read=report,
                     on_write=report,
                     cancel=cancel,
                 ),
@@ -143,10 +147,15 @@ class NewStudyForm(QWidget):
         )
         task.ended.connect(lambda: self._make.setEnabled(True))
 
-    def _on_made(self, study: Study) -> None:
+    def _on_made(self, made: tuple[Study, ImportReport]) -> None:
+        study, report = made
         self.services.set_study(study)
         self.services.settings.add_recent(study.folder)
-        self.services.navigate("worklist")
+        # What an import warns of is read before the work begins: slices that are missing, images left single.
+        if report.warnings:
+            self.services.navigate("study", report=report)
+        else:
+            self.services.navigate("worklist")
 
     def _on_failed(self, error: BaseException) -> None:
         if isinstance(error, UserFacingError):
@@ -155,10 +164,10 @@ class NewStudyForm(QWidget):
             self.services.show_error(error)
 
 
-def _made(report: ImportReport, annotator: str) -> Study:
+def _made(report: ImportReport, annotator: str) -> tuple[Study, ImportReport]:
     study = open_study(report.study_folder, actor=annotator)
     study.add_annotator(annotator, Role.ADMIN)
-    return study
+    return study, report
 
 
 def wide_form() -> QFormLayout:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from app.texts import tr
 from app.theme import COLOURS, icon, icon_pixmap
 
 PAGE_MARGIN = 28
@@ -150,3 +151,11 @@ class EmptyState(QWidget):
         for widget in (picture, self.sentence, self.button):
             column.addWidget(widget, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch(3)
+
+
+def stacks_box() -> QCheckBox:
+    """Whether an import makes stacks of DICOM series; it does unless somebody says otherwise."""
+    box = QCheckBox(tr("Files of a DICOM series are slices of one stack"))
+    box.setToolTip(tr("Off: each file is an image of its own, without neighbours to scroll through."))
+    box.setChecked(True)
+    return box

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 
+from app.let_run import let_run
 from app.stage_phase import Phase
+from domain.fixations import ImageFixations
 from domain.study import Role, StudyImage, StudySettings, Target
+from domain.trial import TrialRecord
 from storage.study import Study
 from tests.app.stage_walk import ANNOTATOR, open_stage
+from tests.dicom_series import plane, write_series
+from workflows.import_images import import_to_folder
+from workflows.predict_masks import MODEL_AUTHOR, PredictedImage
 from workflows.view_trial import raw_samples_on_image
 
 pytestmark = pytest.mark.window
@@ -29,6 +38,78 @@ def study(tmp_path: Path) -> Study:
     made.add_images([StudyImage("v_3", "images/v.nii.gz", (90, 80), slice_index=HOME)])
     made.add_annotator(ANNOTATOR, Role.ANNOTATOR)
     return made
+
+
+@pytest.fixture
+def series(tmp_path: Path) -> Study:
+    """A DICOM series with one file per slice, whose names are in another order."""
+    write_series(tmp_path / "in", N_SLICES)
+    import_to_folder("folder", tmp_path / "in", tmp_path / "study")
+    made = Study.open(tmp_path / "study")
+    made.update_settings(replace(made.settings, targets=(Target("polyp"),), is_simulated=True))
+    made.add_annotator(ANNOTATOR, Role.ANNOTATOR)
+    return made
+
+
+def test_that_a_series_is_scrolled_and_gaze_counts_on_the_slice_that_is_asked_for(window, wait_until, series: Study):
+    stage = open_stage(window, series, wait_until, role=Role.ANNOTATOR)
+    QTest.keyClick(stage, Qt.Key.Key_Return)
+    wait_until(lambda: stage.is_recording, 30)
+    asked = [image.image_id for image in series.images()].index(stage.image_id)
+    assert stage.canvas.view.slice_index == stage.canvas.home_slice == asked
+    key = Qt.Key.Key_Down if asked < N_SLICES - 1 else Qt.Key.Key_Up
+    there = asked + (1 if key is Qt.Key.Key_Down else -1)
+    stage.session.recording.advance(3.0)
+    QTest.keyClick(stage, key)
+    assert stage.canvas.view.slice_index == there
+    assert np.array_equal(stage.canvas.pixels.one_slice(there).values[0], plane(there))
+    assert f"Slice {there + 1} of {N_SLICES}" in stage.result_bar.remark.text()
+    wait_until(lambda: stage.canvas.pixels.n_loaded == N_SLICES, 20)  # read ahead, beside the window
+    # A slice whose file has gone bad meanwhile is told; what is on the screen stays there.
+    stage.canvas.pixels._kept.clear()
+    series.absolute(series.images()[there].path).write_bytes(b"x" * 200)
+    stage.canvas.go_to_slice(asked)
+    stage.canvas.go_to_slice(there)
+    assert stage.canvas.view.slice_index == asked
+    assert "cannot be read" in stage.result_bar.remark.text() or "not an image" in stage.result_bar.remark.text()
+    stage.session.recording.advance(3.0)
+    QTest.keyClick(stage, Qt.Key.Key_Return)
+    wait_until(lambda: stage.phase is Phase.RESULT, 90)
+    assert stage.result.record.image_id == series.images()[asked].image_id
+    QTest.keyClick(stage, Qt.Key.Key_Escape)
+    wait_until(lambda: window.current_screen == "worklist" and not window.tasks.active, 60)
+
+
+@pytest.mark.parametrize("name", ["correct", "review", "labels", "predict"])
+def test_that_every_page_with_an_image_scrolls_through_the_series(window, wait_until, series: Study, name: str):
+    image_id = series.images()[HOME].image_id
+    author = MODEL_AUTHOR if name == "predict" else ANNOTATOR
+    series.save_mask(image_id, author, "polyp", np.ones((20, 24), np.bool_), origin="model")
+    looked = ImageFixations(np.array([[0.4, 0.5]]), np.array([300.0]), np.array([0.0]), pupil=np.array([3.0]))
+    series.save_trial(TrialRecord("t", image_id, ANNOTATOR, "polyp", fixations=looked))
+    window.services.set_annotator("rita", Role.ADMIN)
+    window.use_study(series)
+    window.navigate(name, image_id=image_id)
+    screen = window.screen_widget(name)
+    canvas = screen._canvas if name == "predict" else screen.canvas
+    if name == "predict":
+        screen._show_list_of((screen._target.currentText(), [PredictedImage(image_id, 0.5, 0.1)]))
+    wait_until(lambda: canvas.pixels is not None, 30)
+    assert (canvas.pixels.n_slices, canvas.home_slice, canvas.view.slice_index) == (N_SLICES, HOME, HOME)
+    wheel(canvas, -120)
+    assert canvas.view.slice_index == HOME + 1
+    assert not canvas.is_on_home_slice
+    let_run(50)
+    assert canvas._image_bytes[0, 0, 0] == canvas.pixels.display_u8(HOME + 1)[0, 0, 0]
+
+
+def wheel(canvas, turn: int) -> None:
+    """Turn the mouse wheel over a canvas."""
+    middle = QPointF(canvas.rect().center())
+    at = canvas.mapToGlobal(middle)
+    none, no_keys = Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier
+    turned = QWheelEvent(middle, at, QPoint(), QPoint(0, turn), none, no_keys, Qt.ScrollPhase.NoScrollPhase, False)
+    QApplication.sendEvent(canvas, turned)
 
 
 def test_that_a_slice_of_a_stack_looks_like_the_slice_alone(study: Study):
