@@ -18,6 +18,7 @@ from random import Random
 import cv2
 import nibabel
 import numpy as np
+import pydicom
 from PIL import Image
 from pydicom.data import get_testdata_file
 
@@ -46,6 +47,7 @@ from storage.snapshot_file import SnapshotSource, SnapshotWriter, read_snapshot
 from storage.study import Study
 from storage.study_settings_file import read_study_file
 from training.run_folder import RunFolder
+from workflows.import_images import import_to_folder
 from workflows.unpack_archive import unpacked
 
 ALLOWED = (UserFacingError,)
@@ -168,6 +170,32 @@ def _dicom(folder: Path) -> Path:
     path = folder / "slice.dcm"
     shutil.copyfile(source, path)
     return path
+
+
+def _series(folder: Path) -> Path:
+    """Three slices of one series; the middle one is what is damaged."""
+    path = _dicom(folder)
+    good = pydicom.dcmread(path)
+    for number, name in enumerate(("above", "slice", "below")):
+        good.ImagePositionPatient[2] = 10.0 + 5 * number
+        good.InstanceNumber = number + 1
+        good.SOPInstanceUID = good.file_meta.MediaStorageSOPInstanceUID = f"1.2.840.99.{number + 1}"
+        good.save_as(folder / f"{name}.dcm")
+    return path
+
+
+def _stacked_study(folder: Path) -> Path:
+    """A study with a series; what is damaged is the file of one slice."""
+    (folder / "in").mkdir()
+    _series(folder / "in")
+    import_to_folder("folder", folder / "in", folder / "study")
+    return folder / "study" / "images" / "slice.dcm"
+
+
+def _use_stack(path: Path) -> object:
+    with Study.open(path.parents[1]) as study:
+        stack, _ = study.stack("above")
+        return [stack.display_u8(number) for number in range(stack.n_slices)]
 
 
 def _nifti(suffix: str) -> Callable[[Path], Path]:
@@ -422,6 +450,8 @@ def targets() -> list[FuzzTarget]:
         FuzzTarget("import folder", _grey_png, _scan("folder")),
         FuzzTarget("import folder, NIfTI", _nifti(".nii"), _scan("folder")),
         FuzzTarget("import folder, DICOM", _dicom, _scan("folder")),
+        FuzzTarget("import folder, DICOM series", _series, _scan("folder")),
+        FuzzTarget("slice of a DICOM series", _stacked_study, _use_stack),
         FuzzTarget("split files", _splits, lambda path: read_splits(path.parent), is_text=True),
         FuzzTarget("training run", _run, lambda path: RunFolder(path.parent).config(), is_text=True),
         FuzzTarget("import coco", _coco, _scan("coco"), is_text=True),

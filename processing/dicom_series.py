@@ -61,7 +61,7 @@ def find_series(facts: Mapping[int, SliceFacts], names: Mapping[int, str]) -> Fo
         kept = [group for group in groups if len(group) > 1 and not facts[group[0]].is_localizer]
         n_odd = len(numbers) - sum(map(len, kept))
         if n_odd and (kept or facts[numbers[0]].is_localizer):
-            said.append(f"{n_odd} localizers or images of another size or direction stay single images.")
+            said.append(f"{n_odd} localizers or images of another size or direction stay single.")
         for group in kept:
             one = facts[group[0]]
             direction = [round(value, 2) + 0.0 for value in one.orientation or ()]
@@ -97,7 +97,8 @@ def _stacks_of(group: Sequence[int], facts: Mapping[int, SliceFacts], said: list
         for members in stacks.values():
             step, n_missing, n_uneven = uneven_steps(sorted(members.values()))
             if n_missing:
-                said.append(f"{n_missing} slices seem to be missing (the others are {step:.4g} mm apart).")
+                words = "1 slice seems" if n_missing == 1 else f"{n_missing} slices seem"
+                said.append(f"{words} to be missing (the others are {step:.4g} mm apart).")
             if n_uneven:
                 said.append(f"the distance between slices is uneven ({n_uneven} steps are not {step:.4g} mm).")
     return {mark: members for mark, members in stacks.items() if len(members) > 1}

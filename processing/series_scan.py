@@ -6,6 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from processing.dicom_series import find_series
 from processing.image_scan import with_free_id
@@ -38,7 +39,7 @@ def in_stacks(images: Sequence[FoundImage], *, single_slices: bool = False) -> S
         if image.facts is not None and image.sha256 not in seen:
             seen.add(image.sha256)
             facts[number] = image.facts
-    found = find_series(facts, {number: images[number].path.name for number in facts})
+    found = find_series(facts, {number: _shown_name(images[number].path) for number in facts})
     if single_slices:
         return StackedImages(tuple(images), series_sizes=found.sizes)
     stacks: dict[str, list[FoundImage]] = defaultdict(list)
@@ -64,6 +65,11 @@ def in_stacks(images: Sequence[FoundImage], *, single_slices: bool = False) -> S
             ]
         result += members
     return StackedImages(tuple(result), found.warnings, found.sizes)
+
+
+def _shown_name(path: Path) -> str:
+    # Each series of an archive has the same file names; the folder tells which one is meant.
+    return f"{path.parent.name}/{path.name}" if path.parent.name else path.name
 
 
 def _needs_a_name(image: FoundImage, stems: Counter[str]) -> bool:

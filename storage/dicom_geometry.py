@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,6 +59,12 @@ class SliceFacts:
 
 def slice_facts(header: Dataset) -> SliceFacts:
     """What a header says; nothing in it can make this fail."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom warns of values that break their own rules; they count as not said
+        return _facts(header)
+
+
+def _facts(header: Dataset) -> SliceFacts:
     numbers = _numbers(header, "InstanceNumber", 1)
     frames = _numbers(header, "NumberOfFrames", 1)
     orientation = _numbers(header, "ImageOrientationPatient", 6)

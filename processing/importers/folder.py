@@ -8,6 +8,7 @@ from typing import Literal
 
 from domain.errors import BadFileError
 from domain.events import CancelToken, OnProgress
+from domain.study import Target
 from processing.image_scan import find_mask, image_files, scan_images
 from processing.importer import ImportOptions, ImportPlan, importers
 from processing.series_scan import in_stacks
@@ -54,7 +55,10 @@ class FolderImporter:
         )
         stacked = in_stacks(images, single_slices=options.single_slices)
         return ImportPlan(
-            images=stacked.images, warnings=(*warnings, *stacked.warnings), series_sizes=stacked.series_sizes
+            images=stacked.images,
+            targets=(Target(options.target),) if options.target else (),
+            warnings=(*warnings, *stacked.warnings),
+            series_sizes=stacked.series_sizes,
         )
 
 

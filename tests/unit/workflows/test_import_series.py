@@ -101,7 +101,7 @@ def test_that_localizers_and_odd_slices_stay_single_with_a_warning(tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("missing", "words"),
-    [({3}, "1 slices seem to be missing"), ({2, 3}, "2 slices seem to be missing"), (set(), "uneven")],
+    [({3}, "1 slice seems to be missing"), ({2, 3}, "2 slices seem to be missing"), (set(), "uneven")],
     ids=["one gap", "two in a row", "uneven"],
 )
 def test_that_gaps_and_uneven_steps_are_told(tmp_path: Path, missing: set[int], words: str) -> None:
