@@ -177,6 +177,12 @@ class TrackerHost:
         if process.stdout is not None:
             process.stdout.close()
 
+    def kill(self) -> None:
+        """End the process at once, also one that is just being started: whoever waits for it gets an error."""
+        process = self._process
+        if process is not None and process.poll() is None:
+            process.kill()
+
     def close(self) -> None:
         """Finish a running recording, let the tracker go, end the process."""
         self._is_closing = True

@@ -76,6 +76,7 @@ class AnnotateStage(StageFrame):
         self._watch = StageWatch(self, self.canvas, session, lambda: self.is_recording)
         self._watch.tracker_lost.connect(self._on_tracker_lost)
         self._watch.tracker_back.connect(self._on_tracker_back)
+        self._watch.tracker_unusable.connect(self._on_tracker_unusable)
         self._watch.nobody_seen.connect(self._on_nobody_seen)
         self.image.arrived.connect(self._on_image_arrived)
         self.image.due.connect(self._show_image)
@@ -440,7 +441,9 @@ class AnnotateStage(StageFrame):
         self.put(card)
 
     def _offer_to_reconnect(self) -> None:
-        self._show_card(Phase.LOST, stage_cards.tracker_gone())
+        problem = self.session.problem
+        card = stage_cards.tracker_gone() if problem is None else stage_cards.cannot_open(problem)
+        self._show_card(Phase.LOST, card)
 
     def _drop_look(self, why: str) -> None:
         if self._trial_id not in ("", "pending"):
@@ -459,6 +462,10 @@ class AnnotateStage(StageFrame):
             self._end_look(Outcome.TARGET)  # what there is, is kept
         elif self.phase not in (Phase.WORKING, Phase.RESULT, Phase.SKIP, Phase.DONE):
             self._offer_to_reconnect()  # after these, the next image does
+
+    def _on_tracker_unusable(self, _problem: object) -> None:
+        if self.phase is Phase.LOST:
+            self._offer_to_reconnect()  # with the reason; elsewhere the next image says it
 
     def _on_tracker_back(self) -> None:
         if self.phase is Phase.LOST:

@@ -163,6 +163,7 @@ class MainWindow(QMainWindow):
         if current is not None and not current.can_leave():
             event.ignore()
             return
+        self.hide()  # what is still to be saved may take a moment; nobody has to watch it
         if current is not None:
             current.on_hidden()
         for screen in self._built.values():

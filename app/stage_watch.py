@@ -7,6 +7,7 @@ from collections.abc import Callable
 from PySide6.QtCore import QEvent, QObject, QTimer, Signal
 from PySide6.QtWidgets import QWidget
 
+from domain.errors import UserFacingError
 from workflows.annotate_images import AWAY_AFTER_S, AnnotationSession
 
 POLL_MS = 40
@@ -22,12 +23,14 @@ class StageWatch(QObject):
     """Takes the samples in while its window is open. is_looking: asked whether an image is being looked at.
 
     tracker_lost: its process is gone; it is started again in the background. tracker_back: it runs again.
+    tracker_unusable: it runs again, but the recording cannot go on, and why.
     nobody_seen: no eyes for a while; True where the tracker sends nothing at all.
     """
 
     tracker_lost = Signal()
     tracker_back = Signal()
     nobody_seen = Signal(bool)
+    tracker_unusable = Signal(object)
 
     def __init__(
         self, window: QWidget, canvas: QWidget, session: AnnotationSession, is_looking: Callable[[], bool]
@@ -37,6 +40,7 @@ class StageWatch(QObject):
         self._session = session
         self._is_looking = is_looking
         self._was_alive = True
+        self._problem: UserFacingError | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self._on_tick)
@@ -67,5 +71,9 @@ class StageWatch(QObject):
         if is_alive != self._was_alive:
             self._was_alive = is_alive
             (self.tracker_back if is_alive else self.tracker_lost).emit()
+        if self._session.problem is not self._problem:
+            self._problem = self._session.problem
+            if self._problem is not None:
+                self.tracker_unusable.emit(self._problem)
         if is_alive and self._is_looking() and self._session.seconds_without_eyes() >= AWAY_AFTER_S:
             self.nobody_seen.emit(self._session.is_silent)

@@ -15,7 +15,7 @@ from acquisition.host import TrackerHost
 from acquisition.tracker import TrackerSettings
 from calibration.drift import DriftLog
 from domain.calibration import CalibrationRecord
-from domain.errors import TrackerError
+from domain.errors import TrackerError, UserFacingError
 from domain.gaze import GazeSamples
 from domain.study import Outcome
 from domain.view import ImageView
@@ -113,6 +113,11 @@ class AnnotationSession:
     def is_alive(self) -> bool:
         """Whether the tracker's process answers and what it sees is recorded."""
         return self.recording.host.is_alive and not self.recording.is_cut
+
+    @property
+    def problem(self) -> UserFacingError | None:
+        """Why the recording cannot go on though the tracker is back; it can be connected anew when that is mended."""
+        return self.recording.problem
 
     @property
     def is_simulated(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -18,6 +19,7 @@ from domain.calibration import Eyes, Point, Surroundings
 from domain.errors import TrackerError, UserFacingError
 from domain.gaze import GazeSamples
 from domain.scene import Scene
+from workflows.host_revival import HostRevival
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +41,12 @@ MAX_HELD_S = 30.0
 class HostTarget:
     """A running `TrackerHost` behind the protocol `calibration.target.CalibrationTarget`."""
 
-    def __init__(self, host: TrackerHost) -> None:
+    def __init__(self, host: TrackerHost, *, put_back: Callable[[], None] | None = None) -> None:
+        """put_back: what a host that was started again is given before it counts as back (a calibration, say)."""
         self.host = host
+        self._put_back = put_back
+        self._revival = HostRevival(lambda: self.host, self._on_revived)
+        self.n_revivals = 0
         self._open: list[tuple[Command, Future[tuple[dict[str, Any], bytes]]]] = []
         self._refused: list[Answer] = []
         self._was_alive = False
@@ -129,6 +135,22 @@ class HostTarget:
         # A host that has just been started has no heartbeat yet.
         self._was_alive = self._was_alive or is_alive
         return self._is_away or (self._was_alive and not is_alive)
+
+    def revive(self) -> bool:
+        """Start a host that has died again, beside whoever asks; whether that is under way. Only its owner asks."""
+        return self._revival.look()
+
+    def close(self) -> None:
+        """Let the tracker go; one that is just being started again is not waited for."""
+        self._revival.close()
+        self.host.close()
+
+    def _on_revived(self, _seconds: float, _tries: int) -> None:
+        if self._put_back is not None:
+            self._put_back()
+        self.events.extend(self.host.events())  # of the process that died; what it said holds no longer
+        self._is_away = False
+        self.n_revivals += 1
 
     def show(self, point: Point | None) -> None:
         """Tell a simulated eye where the target is."""

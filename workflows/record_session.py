@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
 import time
 import uuid
 from collections import deque
@@ -19,28 +18,27 @@ from numpy.typing import NDArray
 from acquisition.finalise import JOURNAL_SUFFIX, SESSION_SUFFIX, Recovered, finalise, recover_all
 from acquisition.host import HostEvent, TrackerHost
 from acquisition.lsl_outlet import LslOutlet
-from acquisition.screen_check import require_display_area
+from acquisition.screen_check import WrongScreenError, require_display_area
 from acquisition.tracker import TrackerSettings
 from acquisition.trackers.lsl import load_pylsl
 from domain.display import Display
 from domain.errors import TrackerError, UserFacingError
-from domain.gaze import SAMPLE_RECORD, GazeSamples
+from domain.gaze import GazeSamples
 from domain.markers import IMAGE_OFFSET, IMAGE_ONSET, KEY_PRESS, VIEW_CHANGE, Marker, view_as_json
 from domain.scene import Scene
-from domain.session import OnlineFixation, SessionHeader, SessionRecord, SessionTrial, TrackerInfo, trials_of
+from domain.session import OnlineFixation, SessionHeader, SessionRecord, SessionTrial, TrackerInfo
 from domain.version import VERSION
 from domain.view import ImageView
 from storage.session_file import header_as_json
+from workflows.host_journal import HostJournal
 from workflows.host_revival import HostRevival
 from workflows.online_fixations import OnlineFixations
+from workflows.trial_memory import TrialMemory
 
 log = logging.getLogger(__name__)
 
-LEAD_NS = 500_000_000
-"""Samples so long before a trial are kept with it, so that a fixation in flight is recognised as one."""
-
-_NEVER_NS = 1 << 62
 HOST_RESTARTED = "host_restarted"
+NOT_GOING_ON = "recording_cannot_go_on"
 
 POLL_S = 10.0
 """Longest stretch that is advanced at once: the ring holds 54 s at 1200 Hz."""
@@ -92,10 +90,7 @@ class RecordSession:
         online = OnlineFixations(settings.display) if finds_fixations else None
         self._detector: OnlineDetector | None = detector or online
         self._position = 0
-        self._trial_rows: list[NDArray[np.void]] = []
-        self._lead: deque[NDArray[np.void]] = deque()
-        self._trial_until_ns = 0
-        self._trial_markers: list[Marker] = []
+        self._trial = TrialMemory()
         self._trial_id = ""
         self._n_trials = 0
         self._mask: NDArray[np.bool_] | None = None
@@ -103,17 +98,17 @@ class RecordSession:
         self._sends_to_lsl = sends_to_lsl
         self._outlet: LslOutlet | None = None
         self.recovered: list[Recovered] = []
+        self.problem: UserFacingError | None = None  # why the recording does not go on, though the host is back
         self._record: SessionRecord | None = None
         self._part = 1
         self.earlier_parts: list[Path] = []
-        self._revival = HostRevival(lambda: self.host, self._begin_part)
+        self._journal = HostJournal(lambda: self.host)
+        # Another try does not make another screen of it; a few are made because a tracker may still be starting.
+        self._revival = HostRevival(
+            lambda: self.host, self._begin_part, on_given_up=self._give_up, final=WrongScreenError
+        )
         self._on_restarted = on_restarted
         self._told: deque[HostEvent] = deque()
-        self._onset: Marker | None = None
-        self._view: ImageView | None = None
-        self._cut_lock = threading.Lock()
-        self._is_cut = False  # the host is dead; what is to be written waits in `_unsent`
-        self._unsent: list[tuple[str, dict[str, Any]]] = []
 
     @property
     def part_id(self) -> str:
@@ -126,7 +121,7 @@ class RecordSession:
     @property
     def is_cut(self) -> bool:
         """Whether the host has died and the recording does not go on yet, though a new host may live already."""
-        return self._is_cut
+        return self._journal.is_cut
 
     @property
     def display(self) -> Display:
@@ -192,19 +187,13 @@ class RecordSession:
         self.host.start_recording(journal, header_as_json(self._header(self.host.info, part)))
         before = (self.journal_path, self.session_path)
         now_ns = self.now_ns()
-        payload = {"seconds": round(seconds, 3), "tries": tries, "continues": self._name(self._part)}
-        with self._cut_lock:
-            self._part = part
-            self.host.journal("notification", {"kind": HOST_RESTARTED, "time_ns": now_ns, **payload})
-            if self._onset is not None and self._view is not None:
-                # The trial that was running is in both parts, with the view as it is now.
-                values = {**self._onset.payload, "view": view_as_json(self._view), "continues": payload["continues"]}
-                self.host.mark(Marker(IMAGE_ONSET, values, submitted_ns=now_ns))
-                self._show(self._view)
-            for kind, waiting in self._unsent:
-                self.host.journal(kind, waiting)
-            self._unsent.clear()
-            self._is_cut = False
+        continues = self._name(self._part)
+        facts = {"seconds": round(seconds, 3), "tries": tries}
+        self._part = part
+        self._journal.go_on(HOST_RESTARTED, now_ns=now_ns, continues=continues, facts=facts)
+        if self._journal.view is not None and self._trial_id:
+            self._show(self._journal.view)
+        payload = {**facts, "continues": continues}
         if self._on_restarted is not None:
             try:
                 self._on_restarted()
@@ -216,6 +205,11 @@ class RecordSession:
             self.earlier_parts.append(before[1])
         except (UserFacingError, OSError):
             log.exception("%s stays as it is and is recovered later", before[0])
+
+    def _give_up(self, error: UserFacingError) -> None:
+        """The host is back, but the recording cannot go on. Runs on the revival's thread."""
+        self.problem = error
+        self._told.append(HostEvent(NOT_GOING_ON, {"problem": error.message, "hint": error.hint}))
 
     def now_ns(self) -> int:
         """Now on the clock of samples and markers."""
@@ -244,8 +238,7 @@ class RecordSession:
         self._trial_id = trial_id or f"{self.session_id}-{self._n_trials:04d}"
         self._mask = mask
         self.poll()
-        self._trial_rows, self._trial_markers = list(self._lead), []
-        self._trial_until_ns = _NEVER_NS
+        self._trial.begin()
         self._show(view)
         values = {**(payload or {}), "trial_id": self._trial_id, "image_id": image_id, "view": view_as_json(view)}
         self._mark(IMAGE_ONSET, values, scheduled_ns, submitted_ns, presented_ns, frame)
@@ -282,7 +275,7 @@ class RecordSession:
         """The image is taken away."""
         values = {**(payload or {}), "trial_id": self._trial_id}
         self._mark(IMAGE_OFFSET, values, scheduled_ns, submitted_ns, presented_ns, frame)
-        self._trial_until_ns = self._trial_markers[-1].time_ns
+        self._trial.end()
         self._trial_id = ""
         self._mask = None
 
@@ -293,32 +286,14 @@ class RecordSession:
             ValueError: no trial has begun.
         """
         self.poll()
-        rows = np.concatenate(self._trial_rows) if self._trial_rows else np.zeros(0, SAMPLE_RECORD)
-        trials = trials_of(self._trial_markers, int(rows["time_ns"][-1]) if len(rows) else 0)
-        if not trials:
-            raise ValueError("no trial has begun")
-        trial = trials[-1]
-        known = (rows["time_ns"] >= trial.onset_ns - LEAD_NS) & (rows["time_ns"] <= trial.offset_ns)
-        return trial, GazeSamples.from_records(rows[known])
+        return self._trial.last()
 
     def mark(self, marker: Marker) -> None:
         """Write any other marker."""
-        self._journal("marker", {**marker.as_json(), "time_ns": marker.time_ns})
-
-    def _journal(self, kind: str, values: dict[str, Any]) -> None:
-        with self._cut_lock:
-            if not self._is_cut:
-                try:
-                    self.host.journal(kind, values)
-                    return
-                except TrackerError:
-                    if not self.host.has_died:
-                        raise
-                    self._is_cut = True
-            self._unsent.append((kind, values))
+        self._journal.mark(marker)
 
     def _show(self, view: ImageView) -> None:
-        self._view = view
+        self._journal.view = view
         if self.host.info.is_simulated and not self.host.has_died:
             with contextlib.suppress(TrackerError):  # it has died this moment; a new one is told again
                 self.host.set_scene(Scene(self.display, view, self._mask))
@@ -336,9 +311,8 @@ class RecordSession:
             presented_ns=presented_ns,
             frame=frame,
         )
-        self._trial_markers.append(marker)
-        self._onset = marker if kind == IMAGE_ONSET else None if kind == IMAGE_OFFSET else self._onset
-        self.mark(marker)
+        self._trial.mark(marker)
+        self._journal.mark(marker)
 
     # Time -------------------------------------------------------------------------------------------------------
 
@@ -359,8 +333,7 @@ class RecordSession:
         if n_missed:
             log.warning("%d samples were not looked at while they came in; the journal has them", n_missed)
         if self._is_recording and self._revival.look():
-            with self._cut_lock:
-                self._is_cut = self._is_cut or self.host.has_died
+            self._journal.note_death()
         return self._look_at(rows)
 
     def events(self) -> list[HostEvent]:
@@ -373,11 +346,7 @@ class RecordSession:
     def _look_at(self, rows: NDArray[np.void]) -> list[OnlineFixation]:
         if len(rows) == 0:
             return []
-        self._lead.append(rows)
-        while self._lead[0]["time_ns"][-1] < rows["time_ns"][-1] - LEAD_NS:
-            self._lead.popleft()
-        if rows["time_ns"][0] <= self._trial_until_ns:
-            self._trial_rows.append(rows)
+        self._trial.take(rows)
         if self._detector is None:
             return []
         return self._write(self._detector.push(GazeSamples.from_records(rows)))
@@ -392,13 +361,19 @@ class RecordSession:
                 "offset_ns": event.offset_ns,
                 "centre_norm": list(event.centre_norm),
             }
-            self._journal("fixation", values)
+            self._journal.write("fixation", values)
         return list(found)
 
     # The end ----------------------------------------------------------------------------------------------------
 
     def stop(self) -> None:
-        """End the recording; the journal is complete afterwards. Does nothing when it has ended already."""
+        """End the recording; the journal is complete afterwards. Does nothing when it has ended already.
+
+        A host that is being started again is not waited for: what waited for it goes into a part of its own.
+
+        Raises:
+            TrackerError: the host has died.
+        """
         if not self._is_recording:
             return
         self._is_recording = False
@@ -406,6 +381,8 @@ class RecordSession:
         if self._outlet is not None:
             self._outlet.close()
             self._outlet = None
+        if self._journal.is_cut:
+            self._keep_what_waits()
         last = self.host.hold_recording()
         while self._position < last:
             rows, position, _ = self.host.read_since(self._position)
@@ -414,6 +391,19 @@ class RecordSession:
         if self._detector is not None:
             self._write(self._detector.finish())
         self.host.stop_recording()
+
+    def _keep_what_waits(self) -> None:
+        if self._detector is not None:
+            self._write(self._detector.finish())
+        path = self.folder / f"{self._name(self._part + 1)}{JOURNAL_SUFFIX}"
+        header = header_as_json(self._header(self.host.info, self._part + 1))
+        now_ns, continues = self.now_ns(), self._name(self._part)
+        if self._journal.keep(path, header, now_ns=now_ns, continues=continues):
+            finalise(path)
+        raise TrackerError(
+            "The tracker host had died and was not back when the recording ended.",
+            "What was recorded before is kept, and what was done since, without gaze.",
+        )
 
     def close(self, *, keep_host: bool = False) -> SessionRecord:
         """End the recording and publish the session file. Whatever happens, the journal stays until that is proven.

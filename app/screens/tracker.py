@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import ClassVar
@@ -26,6 +27,7 @@ from app.widgets.tracker_form import TrackerForm
 from calibration.drift import FIVE_DOTS, ONE_DOT, DriftLog
 from calibration.position import head_position
 from domain.calibration import CalibrationRecord, Point
+from domain.errors import TrackerError
 from storage.calibration_file import CalibrationStore
 from workflows.calibrate import CalibrationSession, calibrations_folder
 from workflows.calibration_target import HostTarget
@@ -34,6 +36,7 @@ from workflows.find_trackers import find_trackers
 from workflows.set_up_tracker import can_calibrate, geometry_objection, open_tracker, put_in_force, stored_calibration
 from workflows.validate import ValidationRun
 
+_log = logging.getLogger(__name__)
 GUIDE_MS = 33
 CARD_EVERY_S = 20
 RATE_WINDOW_MS = 3000.0
@@ -56,7 +59,8 @@ class TrackerScreen(Screen):
         self.record: CalibrationRecord | None = None
         self.drift_log = DriftLog()
         self._has_searched = False
-        self._is_opening = False
+        self._is_opening = self._lost_calibration = False
+        self._n_revivals = 0
         self._stored: CalibrationRecord | None = None
         self._guide_timer, self._card_timer = QTimer(self), QTimer(self)
         self._guide_timer.setInterval(GUIDE_MS)
@@ -136,7 +140,7 @@ class TrackerScreen(Screen):
         if source is not None:
             if self.services.host is source.host:
                 self.services.host = None
-            source.host.close()
+            source.close()
 
     # what one comes for
 
@@ -226,12 +230,25 @@ class TrackerScreen(Screen):
 
     def _on_opened(self, host: TrackerHost) -> None:
         self._is_opening = False
-        self.source = HostTarget(host)
+        self._n_revivals = 0
+        self.source = HostTarget(host, put_back=lambda: self._put_back(host))
         self.services.host = host
         self.services.settings.tracker = host.info.driver
         self.services.settings.annotate_screen = self.form.screen_name
         self.form.show_rates(host.info.rates_hz)
         self._announce()
+
+    def _put_back(self, host: TrackerHost) -> None:
+        """A host that was started again gets the calibration that was in force. Runs on the revival's thread."""
+        if self.record is None or not can_calibrate(host.info):
+            return
+        try:
+            put_in_force(host, self.record)
+        except TrackerError as problem:
+            if host.has_died:
+                raise
+            _log.warning("the calibration is not in force any more: %s", problem)
+            self._lost_calibration = True
 
     def _on_open_failed(self, error: BaseException) -> None:
         self._is_opening = False
@@ -283,9 +300,14 @@ class TrackerScreen(Screen):
             self.disconnect_tracker()
             self._show_calibration()
             return
+        is_coming_back = source.revive()
+        if source.n_revivals != self._n_revivals:
+            self._n_revivals = source.n_revivals
+            self._on_revived()
         samples = source.latest(RATE_WINDOW_MS)
-        if source.is_lost():
-            self._guide.show_head(None, tr("The tracker is gone. Check its cable and connect it again."))
+        if source.is_lost() or is_coming_back:
+            gone = tr("The tracker is gone. Check its cable and connect it again.")
+            self._guide.show_head(None, tr("The tracker is gone. It is started again…") if is_coming_back else gone)
             set_state(self._stream, "bad")
             self._stream.setText(tr("no samples"))
             return
@@ -297,6 +319,13 @@ class TrackerScreen(Screen):
         self._stream.setText(words.format(rate=head.rate_hz, nominal=nominal, left=head.loss[0], right=head.loss[1]))
         is_slow = bool(nominal) and abs(head.rate_hz / nominal - 1) > 0.05
         set_state(self._stream, "warn" if is_slow or max(head.loss) > MAX_LOSS else "")
+
+    def _on_revived(self) -> None:
+        if self._lost_calibration:
+            self._lost_calibration = False
+            self.record = None
+            self._announce()
+        self._show_calibration()
 
     def _show_calibration(self) -> None:
         """The card with the calibration in force, its age and grade."""

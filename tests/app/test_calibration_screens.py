@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtTest import QTest
@@ -172,6 +173,35 @@ def test_that_a_tracker_lost_in_the_middle_is_said_and_the_page_comes_back(
     assert "tracker was lost" in stage._card.text
     picture("tracker-lost")
     QTest.keyClick(stage, Qt.Key.Key_Return)
+    wait_until(lambda: page.stage is None)
+
+
+def test_that_a_tracker_process_that_dies_on_the_page_or_in_a_calibration_is_started_again(
+    tracker_page: object, wait_until: Wait
+) -> None:
+    page = tracker_page
+    fast(page)
+    wait_until(lambda: page._guide.words == "Good position.")
+    host, first_pid = page.source.host, page.source.host.pid
+    psutil.Process(first_pid).kill()
+    wait_until(lambda: "started again" in page._guide.words)
+    wait_until(lambda: page._guide.words == "Good position.", 30)
+    assert page.source.host is host
+    assert host.pid != first_pid
+    page.calibrate()
+    stage = page.stage
+    wait_until(lambda: stage.session.state is State.COLLECT, 20)
+    second_pid = host.pid
+    psutil.Process(second_pid).kill()
+    wait_until(lambda: stage._pages.currentWidget() is stage._card, 30)
+    assert "tracker was lost" in stage._card.text
+    QTest.keyClick(stage, Qt.Key.Key_Return)
+    wait_until(lambda: page.stage is None)
+    wait_until(lambda: host.pid != second_pid and page._guide.words == "Good position.", 30)
+    page.calibrate()
+    stage = page.stage
+    wait_until(lambda: stage.session.is_in_review, 60)
+    QTest.keyClick(stage, Qt.Key.Key_Escape)
     wait_until(lambda: page.stage is None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -12,11 +13,14 @@ import psutil
 import pytest
 
 from acquisition.host import HostEvent, TrackerHost
+from acquisition.screen_check import WrongScreenError
 from acquisition.tracker import TrackerSettings
 from domain.errors import TrackerError
+from domain.markers import IMAGE_OFFSET
 from domain.view import ImageView
 from storage.session_file import read_session
-from workflows.record_session import HOST_RESTARTED, RecordSession
+from workflows.host_revival import MAX_FINAL
+from workflows.record_session import HOST_RESTARTED, NOT_GOING_ON, RecordSession
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
@@ -166,3 +170,81 @@ def test_that_time_that_stands_still_goes_on_where_it_stood() -> None:
         assert rows["segment"][0] == 1
         assert rows["time_ns"][0] == pytest.approx(before, abs=1_000_000)
         assert rows["time_ns"][0] > host.read_since(head - 1)[0]["time_ns"][0]
+
+
+def test_that_a_trial_ends_under_the_lock_under_which_a_new_part_begins(tmp_path: Path) -> None:
+    """Else a part that begins between the two could carry a trial that has ended."""
+    session = RecordSession(tmp_path, TrackerSettings(rate_hz=120.0))
+    session.open()
+    session.begin_trial("picture", ImageView.fitted((600, 400), session.display.size_px), trial_id="t1")
+    journal = session._journal
+    with journal._lock:
+        ending = threading.Thread(target=session.end_trial)
+        ending.start()
+        ending.join(0.3)
+        assert ending.is_alive()
+        assert journal._onset is not None
+    ending.join(10)
+    assert journal._onset is None
+    session.close()
+
+
+def test_that_a_display_area_that_changed_is_said_after_a_few_tries_and_not_tried_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workflows.host_revival.FIRST_WAIT_S", 0.01)
+    tries: list[bool] = []
+
+    def another_screen(*_values: object) -> None:
+        tries.append(True)
+        raise WrongScreenError("The tracker's display area is not this screen: it is larger.", "Set it anew.")
+
+    session = RecordSession(tmp_path, TrackerSettings(rate_hz=120.0))
+    session.open()
+    monkeypatch.setattr("workflows.record_session.require_display_area", another_screen)
+    kill(session.host)
+    events: list[HostEvent] = []
+
+    def is_said() -> bool:
+        events.extend(session.events())
+        return NOT_GOING_ON in [event.kind for event in events]
+
+    poll_until(session, is_said)
+    (said,) = [event for event in events if event.kind == NOT_GOING_ON]
+    assert "it is larger" in said.payload["problem"]
+    for _ in range(20):
+        session.poll()
+        time.sleep(0.01)
+    assert len(tries) == MAX_FINAL
+    assert session.is_cut
+    assert session.host.is_alive
+    with pytest.raises(TrackerError):
+        session.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands for an interpreter that hangs")
+def test_that_the_end_waits_for_no_host_that_is_being_started_and_keeps_what_waited_for_it(tmp_path: Path) -> None:
+    session = RecordSession(tmp_path, TrackerSettings(rate_hz=120.0), annotator="a")
+    session.open()
+    view = ImageView.fitted((600, 400), session.display.size_px)
+    session.begin_trial("picture", view, trial_id="t1")
+    poll_until(session, lambda: session.host.status()["n_recorded"] > 60)
+    hangs = tmp_path / "hangs.sh"
+    hangs.write_text("#!/bin/sh\nexec sleep 60\n")
+    hangs.chmod(0o755)
+    session.host._python = str(hangs)
+    kill(session.host)
+    poll_until(session, lambda: session._revival._is_starting)
+    session.press_key("while dead")
+    session.end_trial()
+    began = time.perf_counter()
+    with pytest.raises(TrackerError, match="not back"):
+        session.close()
+    assert time.perf_counter() - began < 5.0
+    assert session.journal_path.is_file()  # made into a session by whoever closes the sitting, or at the next start
+    (after,) = (read_session(path) for path in tmp_path.glob("*-part2.h5"))
+    assert len(after.samples) == 0
+    assert [marker.payload["key"] for marker in after.markers if "key" in marker.payload] == ["while dead"]
+    assert [marker.payload["trial_id"] for marker in after.markers if marker.kind == IMAGE_OFFSET] == ["t1"]
+    assert after.header.settings["continues"] == session.session_id
+    assert "did not come back" in after.ending
