@@ -92,7 +92,7 @@ def test_that_the_time_between_trials_is_not_kept_in_memory(tmp_path: Path) -> N
     session.open()
     for _ in range(60):
         session.advance(1.0)
-    held = sum(len(rows) for rows in session._lead) + sum(len(rows) for rows in session._trial_rows)
+    held = sum(len(rows) for rows in session._trial._lead) + sum(len(rows) for rows in session._trial._rows)
     assert held <= 3 * 120
     session.begin_trial("image", ImageView.fitted((600, 400), session.display.size_px))
     session.advance(3.0)
@@ -103,4 +103,4 @@ def test_that_the_time_between_trials_is_not_kept_in_memory(tmp_path: Path) -> N
     session.close()
     inside = (samples.time_ns >= trial.onset_ns) & (samples.time_ns <= trial.offset_ns)
     assert inside.sum() == pytest.approx(360, abs=1)
-    assert sum(len(rows) for rows in session._trial_rows) <= 5 * 120
+    assert sum(len(rows) for rows in session._trial._rows) <= 5 * 120
