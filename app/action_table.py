@@ -44,6 +44,7 @@ _WORKLIST = (
     Action("worklist.continue", "Continue with the next unfinished image", ("Ctrl+Return", "C"), WORKLIST, "play"),
     Action("worklist.open", "Open the chosen image", ("Return",), WORKLIST),
     Action("worklist.search", "Search", ("Ctrl+F", "/"), WORKLIST, "search"),
+    Action("worklist.order", "Random order, or most doubtful first", ("Ctrl+D",), WORKLIST),
     Action("worklist.toggle_grid", "Table or grid", ("Ctrl+G",), WORKLIST, "grid"),
 )
 

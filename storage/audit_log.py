@@ -58,6 +58,13 @@ def entries(connection: Connection) -> list[AuditEntry]:
     return [AuditEntry(**row) for row in rows]
 
 
+def newest(connection: Connection, action: str, subject: str) -> AuditEntry | None:
+    """The last entry of that action on that subject."""
+    query = select(audit).where(audit.c.action == action, audit.c.subject == subject)
+    row = connection.execute(query.order_by(audit.c.number.desc()).limit(1)).mappings().one_or_none()
+    return AuditEntry(**row) if row is not None else None
+
+
 def first_break(chain: list[AuditEntry]) -> str:
     """What is wrong with the chain, as a sentence; empty where every entry follows from the one before it."""
     previous = GENESIS

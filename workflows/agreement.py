@@ -52,6 +52,18 @@ class ReadFigures:
     drift_deg: float | None
 
 
+READ_METRICS = ("active_s", "loss", "drift_deg")
+
+
+@dataclass(frozen=True)
+class OddRead:
+    """One annotator on one image whose time, loss or drift lies apart from the others'."""
+
+    read: ReadFigures
+    metric: str
+    value: float
+
+
 @dataclass(frozen=True)
 class AgreementReport:
     """All pairs on all images, and figures per annotator and per read."""
@@ -84,6 +96,17 @@ class AgreementReport:
     def outliers(self) -> list[PairAgreement]:
         """Pairs that hardly agree, worst first: the cases to open."""
         return sorted((pair for pair in self.pairs if pair.dice < OUTLIER_DICE), key=lambda pair: pair.dice)
+
+    def odd_reads(self) -> list[OddRead]:
+        """Reads that lie apart in time, in loss or in drift, by measure, the farthest first."""
+        found: list[OddRead] = []
+        for metric in READ_METRICS:
+            known = [
+                OddRead(one, metric, getattr(one, metric)) for one in self.reads if getattr(one, metric) is not None
+            ]
+            far = apart([one.value for one in known], metric)
+            found += sorted((one for one, is_far in zip(known, far, strict=True) if is_far), key=lambda one: -one.value)
+        return found
 
 
 def examine(

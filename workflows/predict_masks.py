@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.errors import BadFileError, UserFacingError
+from domain.errors import UserFacingError
 from domain.events import CancelToken, OnProgress, Progress, no_progress
 from domain.study import Role
-from storage.atomic_write import write_text_atomically
 from storage.image_file import read_image
 from storage.map_file import write_map
 from storage.mask_file import write_mask
 from storage.study import Study
 from training.prediction import Prediction, Predictor, load_model
+from workflows.doubt import PredictedImage, read_doubts, write_doubts
 from workflows.model_shelf import active_model
 
 # The author of predicted masks in a study.
 MODEL_AUTHOR = "model"
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".nii", ".gz")
-
-
-@dataclass(frozen=True)
-class PredictedImage:
-    """One predicted image; `uncertainty` is the disagreement of the levels, 0-1, high = look at it first."""
-
-    image_id: str
-    uncertainty: float
-    area_share: float
 
 
 def predict_study(
@@ -60,7 +49,9 @@ def predict_study(
     predictor = load_model(model, device=device)
     name = target or str(predictor.description.get("target", "")) or study.settings.targets[0].name
     ids = [
-        image.image_id for image in study.images() if not only_open or study.accepted_mask(image.image_id, name) is None
+        image.image_id
+        for image in study.images()
+        if not only_open or study.accepted_version(image.image_id, name) is None
     ]
     if not ids:
         raise UserFacingError("All images of the study have an accepted mask.", "Predict all images instead.")
@@ -76,13 +67,8 @@ def predict_study(
     finally:  # stopped or failed: what was predicted is listed all the same
         found.sort(key=lambda one: -one.uncertainty)
         if found:
-            _list_down(study, name, model, found)
+            write_doubts(study, name, model, found)
     return found
-
-
-def _list_down(study: Study, target: str, model: Path, found: list[PredictedImage]) -> None:
-    rows = [{"image_id": one.image_id, "uncertainty": one.uncertainty, "area_share": one.area_share} for one in found]
-    write_text_atomically(_worklist_path(study, target), json.dumps({"model": str(model), "images": rows}, indent=1))
 
 
 def model_in_use(study: Study) -> Path:
@@ -104,17 +90,8 @@ def worklist(study: Study, target: str = "") -> list[PredictedImage]:
         BadFileError: the list is damaged.
     """
     name = target or study.settings.targets[0].name
-    path = _worklist_path(study, name)
-    if not path.exists():
-        return []
-    try:
-        rows = json.loads(path.read_text("utf-8"))["images"]
-        listed = [
-            PredictedImage(str(row["image_id"]), float(row["uncertainty"]), float(row["area_share"])) for row in rows
-        ]
-    except (OSError, ValueError, OverflowError, LookupError, TypeError) as error:
-        raise BadFileError(f"{path} is damaged: {error}.", "Predict again to have it made anew.") from error
-    return [one for one in listed if study.accepted_mask(one.image_id, name) is None]
+    listed = read_doubts(study, name)[1]
+    return [one for one in listed if study.accepted_version(one.image_id, name) is None]
 
 
 def predict_folder(
@@ -169,11 +146,6 @@ def _predicted(
 def _shown(study: Study, image_id: str) -> NDArray[np.uint8]:
     pixels = study.pixels(image_id)
     return pixels.display_u8(0 if pixels.n_slices == 1 else max(0, study.image(image_id).slice_index))
-
-
-def _worklist_path(study: Study, target: str) -> Path:
-    safe = "".join(letter if letter.isalnum() else "-" for letter in target)
-    return study.folder / "runs" / f"worklist-{safe}.json"
 
 
 def _distinct_names(files: list[Path]) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from domain.study import Role, TrialStatus
 from storage.study import Study
+from workflows.reading_order import ReadingOrder, in_order
 
 FINISHED = frozenset({TrialStatus.DONE, TrialStatus.ACCEPTED, TrialStatus.FLAGGED, TrialStatus.SKIPPED})
 
@@ -25,6 +26,7 @@ class WorklistRow:
     n_slices: int = 1
     seconds: float = float("nan")
     loss: float = float("nan")
+    uncertainty: float = float("nan")
     note: str = ""
 
 
@@ -35,6 +37,8 @@ class Worklist:
     rows: list[WorklistRow]
     counts: Counter[TrialStatus] = field(default_factory=Counter)
     n_done_by_all: int = 0
+    order: ReadingOrder = ReadingOrder.RANDOM
+    is_predicted: bool = False
 
     @property
     def n_finished(self) -> int:
@@ -48,12 +52,19 @@ def masked_name(number: int) -> str:
 
 
 def make_worklist(study: Study, annotator: str, target: str, *, role: Role) -> Worklist:
-    """The images in this annotator's seeded order. Annotators read masked names, admins and reviewers real ones."""
+    """The images in the order in which this annotator reads them; a row's `number` is its place in the random order.
+
+    Annotators read masked names, admins and reviewers real ones.
+    """
     images = {image.image_id: image for image in study.images()}
     statuses = study.statuses(annotator, target)
     newest = {trial.image_id: trial for trial in study.trials(annotator=annotator, target=target)}
+    seeded = study.order(annotator)
+    numbers = {image_id: number for number, image_id in enumerate(seeded, start=1)}
+    order, chosen, doubts = in_order(study, annotator, target, seeded)
     rows = []
-    for number, image_id in enumerate(study.order(annotator), start=1):
+    for image_id in order:
+        number = numbers[image_id]
         image, trial = images[image_id], newest.get(image_id)
         rows.append(
             WorklistRow(
@@ -67,11 +78,13 @@ def make_worklist(study: Study, annotator: str, target: str, *, role: Role) -> W
                 n_slices=image.n_slices,
                 seconds=trial.duration_s if trial is not None else float("nan"),
                 loss=trial.quality.loss if trial is not None else float("nan"),
+                uncertainty=doubts.get(image_id, float("nan")),
                 note=trial.note if trial is not None else "",
             )
         )
     done_by_all = {trial.image_id for trial in study.trials(target=target) if trial.status in FINISHED}
-    return Worklist(rows, Counter(row.status for row in rows), len(done_by_all))
+    counts = Counter(row.status for row in rows)
+    return Worklist(rows, counts, len(done_by_all), order=chosen, is_predicted=bool(doubts))
 
 
 def next_unfinished(rows: list[WorklistRow]) -> WorklistRow | None:

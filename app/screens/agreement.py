@@ -21,10 +21,12 @@ from app.context import Services
 from app.screen import Screen, screens
 from app.target_choice import list_targets
 from app.texts import tr
-from app.widgets.agreement_plots import AgreementPlots
+from app.widgets.agreement_plots import READ_METRICS, AgreementPlots
 from app.widgets.plain import button, card, label, page
 from domain.study import Role
 from workflows.agreement import AgreementReport, AnnotatorFigures, examine
+
+_ODD_FORMS = {"active_s": "{:.0f} s", "loss": "{:.0%}", "drift_deg": "{:.1f}°"}
 
 
 @screens.register("agreement")
@@ -41,7 +43,7 @@ class AgreementScreen(Screen):
         column, head = page(
             self,
             tr("Agreement"),
-            tr("The newest masks of all annotators. A click on a dot opens its case."),
+            tr("The newest masks of all annotators. A click on a dot, or Enter in the list, opens its case."),
         )
         self._target = QComboBox()
         self._target.setAccessibleName(tr("Target"))
@@ -63,7 +65,7 @@ class AgreementScreen(Screen):
             if header is not None:
                 header.setToolTip(words)
         self._outliers = QListWidget()
-        self._outliers.setAccessibleName(tr("Cases that hardly agree"))
+        self._outliers.setAccessibleName(tr("Cases to look at"))
         self._outliers.itemActivated.connect(self._on_outlier)
         self._outliers.itemClicked.connect(self._on_outlier)
         self.plots = AgreementPlots()
@@ -73,7 +75,7 @@ class AgreementScreen(Screen):
         tables.setSpacing(14)
         tables.addWidget(_titled(tr("Pairs"), self._pairs), 9)
         tables.addWidget(_titled(tr("Annotators"), self._people), 9)
-        tables.addWidget(_titled(tr("Cases that hardly agree"), self._outliers), 6)
+        tables.addWidget(_titled(tr("Cases to look at"), self._outliers), 6)
         column.addLayout(tables, 3)
         self._rule = label("", "small", wraps=True)
         column.addWidget(self._rule)
@@ -126,6 +128,18 @@ class AgreementScreen(Screen):
             item.setToolTip(tr("Dice of {first} and {second}").format(first=pair.first, second=pair.second))
             item.setData(Qt.ItemDataRole.UserRole, pair.image_id)
             self._outliers.addItem(item)
+        for odd in report.odd_reads():
+            form = _ODD_FORMS[odd.metric]
+            words = tr("{measure} {value}  {image}: {annotator}").format(
+                measure=tr(READ_METRICS[odd.metric]),
+                value=form.format(odd.value),
+                image=odd.read.image_id,
+                annotator=odd.read.annotator,
+            )
+            item = QListWidgetItem(words)
+            item.setToolTip(tr("Far from the other reads; Enter opens the case"))
+            item.setData(Qt.ItemDataRole.UserRole, odd.read.image_id)
+            self._outliers.addItem(item)
         if not self._outliers.count():
             item = QListWidgetItem(tr("None."))
             item.setFlags(Qt.ItemFlag.NoItemFlags)
@@ -139,7 +153,9 @@ class AgreementScreen(Screen):
             self._open_case(str(image_id))
 
     def _open_case(self, image_id: str) -> None:
-        self.services.navigate("review", image_id=image_id, target=self._target.currentText())
+        target = self._target.currentText()
+        has_mask = bool(self.services.open_study.mask_versions(image_id, target=target))
+        self.services.navigate("review" if has_mask else "labels", image_id=image_id, target=target)
 
 
 def _person_cells(person: AnnotatorFigures) -> tuple[str, ...]:

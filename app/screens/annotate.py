@@ -18,6 +18,7 @@ from app.target_choice import list_targets
 from app.texts import tr
 from app.widgets.plain import EmptyState, button, card, label, page
 from workflows.annotate_images import AnnotationSession
+from workflows.reading_order import order_facts
 from workflows.worklist import WorklistRow, make_worklist, next_unfinished
 
 
@@ -121,7 +122,7 @@ class AnnotateScreen(Screen):
             calibration=self.services.tracker.calibration,
             # A correction belongs to the tracker as it was opened; one that is opened anew begins without.
             drift=self.services.tracker.drift if self.services.host is not None else None,
-            about=about,
+            about=about | order_facts(self.services.open_study, self.services.annotator, self._targets.currentText()),
         )
         is_clutch = settings.recording_mode == "clutch"
         stage = AnnotateStage(self.services, session, self._rows, self._targets.currentText(), clutch=is_clutch)
@@ -144,7 +145,7 @@ class AnnotateScreen(Screen):
         ).rows
         following = next_unfinished(rows)
         open_rows = [row for row in rows if row.status.value in ("returned", "new", "in progress")]
-        self._rows = sorted(open_rows, key=lambda row: (row.status.value != "returned", row.number))
+        self._rows = sorted(open_rows, key=lambda row: row.status.value != "returned")
         self._card.setVisible(bool(self._rows))
         self._empty.setVisible(not self._rows)
         if following is not None:

@@ -45,7 +45,7 @@ from workflows.model_shelf import models_of
 from workflows.thumbnails import thumbnail
 
 if TYPE_CHECKING:  # torch comes with it, which nobody waits for before it is needed
-    from workflows.predict_masks import PredictedImage
+    from workflows.doubt import PredictedImage
 
 MASK_COLOUR = "#E69F00"
 """Not the colour of a person's mask: what the model drew is seen to be the model's."""

@@ -28,8 +28,9 @@ from app.theme import icon, status_pixmap
 from app.widgets.folding_box import FoldingBox
 from app.widgets.plain import EmptyState, button, label, page
 from app.widgets.thumbnails import ThumbnailSource
-from app.widgets.worklist_model import CELL, ThumbnailDelegate, WorklistModel
+from app.widgets.worklist_model import CELL, DOUBT_COLUMN, ThumbnailDelegate, WorklistModel
 from domain.study import TrialStatus
+from workflows.reading_order import ReadingOrder, choose_order
 from workflows.thumbnails import thumbnail
 from workflows.worklist import Worklist, WorklistRow, make_worklist, next_unfinished, search
 
@@ -68,6 +69,7 @@ class WorklistScreen(Screen):
         bind(self, "worklist.continue", self.go_on)
         bind(self, "worklist.open", self._open_chosen)
         bind(self, "worklist.search", lambda: self._search.setFocus())
+        bind(self, "worklist.order", self.toggle_order)
         bind(self, "worklist.toggle_grid", self._toggle_view)
         services.trial_saved.connect(self._on_trial_saved)
         services.annotator_changed.connect(self.refresh)
@@ -97,6 +99,11 @@ class WorklistScreen(Screen):
         self._worklist = make_worklist(
             self.services.open_study, self.services.annotator, self.target, role=self.services.role
         )
+        self._order.setVisible(self._worklist.is_predicted)
+        self._order.blockSignals(True)
+        self._order.setCurrentIndex(self._order.findData(self._worklist.order))
+        self._order.blockSignals(False)
+        self.table.setColumnHidden(DOUBT_COLUMN, not self._worklist.is_predicted)
         self._show_rows()
         total = len(self._worklist.rows)
         finished = self._worklist.n_finished
@@ -120,6 +127,16 @@ class WorklistScreen(Screen):
         if following is not None:
             self.services.navigate("annotate", image_id=following.image_id, target=self.target, starts=True)
 
+    def toggle_order(self) -> None:
+        """The other order, where a model has predicted: what is chosen is kept in the study's log."""
+        if self._worklist.is_predicted:
+            self._order.setCurrentIndex(1 - self._order.currentIndex())
+
+    def _on_order(self) -> None:
+        order = ReadingOrder(self._order.currentData())
+        choose_order(self.services.open_study, self.services.annotator, self.target, order)
+        self.refresh()
+
     def close_screen(self) -> None:
         self._thumbnails.close()
 
@@ -128,11 +145,20 @@ class WorklistScreen(Screen):
         list_targets(self._targets, self.services.open_study)
         self._targets.setToolTip(tr("What is looked for"))
         self._targets.currentIndexChanged.connect(lambda _index: self.refresh())
+        self._order = QComboBox()
+        for order, words in (
+            (ReadingOrder.RANDOM, tr("Random order")),
+            (ReadingOrder.DOUBT, tr("Most doubtful first")),
+        ):
+            self._order.addItem(words, order)
+        self._order.setAccessibleName(tr("In which order the images are read"))
+        self.services.actions.decorate_tooltip(self._order, "worklist.order")
+        self._order.currentIndexChanged.connect(lambda _index: self._on_order())
         self._toggle = button("", self._toggle_view, icon_name="list")
         self.services.actions.decorate(self._toggle, "worklist.toggle_grid")
         self._continue = button(tr("Continue"), self.go_on, role="primary", icon_name="play")
         self.services.actions.decorate(self._continue, "worklist.continue")
-        for widget in (self._targets, self._toggle, self._continue):
+        for widget in (self._targets, self._order, self._toggle, self._continue):
             head.addWidget(widget, 0, Qt.AlignmentFlag.AlignTop)
 
     def _progress_row(self) -> QHBoxLayout:
@@ -189,7 +215,7 @@ class WorklistScreen(Screen):
         table.setIconSize(QSize(56, 44))
         header = table.horizontalHeader()
         header.setHighlightSections(False)
-        for section, width in enumerate((300, 130, 80, 90, 80, 130, 140, 160)):
+        for section, width in enumerate((300, 130, 80, 90, 80, 80, 130, 140, 160)):
             header.resizeSection(section, width)
         header.setStretchLastSection(True)
         table.doubleClicked.connect(self._on_opened)

@@ -27,7 +27,8 @@ from workflows.worklist import WorklistRow
 
 Index = QModelIndex | QPersistentModelIndex
 ROW_ROLE = int(Qt.ItemDataRole.UserRole)
-COLUMNS = ("Image", "Status", "Time", "Gaze loss", "Split", "Case", "Size", "Note")
+COLUMNS = ("Image", "Status", "Time", "Gaze loss", "Doubt", "Split", "Case", "Size", "Note")
+DOUBT_COLUMN = COLUMNS.index("Doubt")
 CELL = QSize(172, 176)
 SMALL = QSize(56, 44)
 MAX_SCALED = 1500
@@ -85,6 +86,8 @@ class WorklistModel(QAbstractTableModel):
             return small_picture(picture) if picture is not None else None
         if role == Qt.ItemDataRole.DecorationRole and index.column() == 1:
             return status_icon(row.status)
+        if role == Qt.ItemDataRole.ToolTipRole and index.column() == DOUBT_COLUMN:
+            return tr("How far the levels of the model disagree, 0 to 1")
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{row.shown_name}, {tr(row.status.value)}"
         return None
@@ -97,6 +100,7 @@ class WorklistModel(QAbstractTableModel):
             tr(row.status.value),
             "" if math.isnan(row.seconds) else tr("{seconds:.0f} s").format(seconds=row.seconds),
             "" if math.isnan(row.loss) else f"{row.loss:.0%}",
+            "" if math.isnan(row.uncertainty) else f"{row.uncertainty:.2f}",
             row.split,
             row.case,
             f"{width} × {height}{depth}",

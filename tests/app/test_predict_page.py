@@ -13,7 +13,8 @@ import pytest
 
 from storage.study import Study
 from tests.app.stage_walk import visible_texts
-from workflows.predict_masks import MODEL_AUTHOR, PredictedImage
+from workflows.doubt import PredictedImage
+from workflows.predict_masks import MODEL_AUTHOR
 from workflows.sample_study import open_sample_study
 
 

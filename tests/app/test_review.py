@@ -209,6 +209,38 @@ def test_that_agreement_is_plotted_and_a_click_on_an_outlier_opens_its_case(wind
 
 
 @pytest.mark.window
+def test_that_outliers_in_time_loss_and_drift_are_opened_by_keys(window, reviewed, wait_until):
+    study = window.services.study
+    images = [image.image_id for image in study.images()[:5]]
+    values = {"active_s": 5.0, "loss": 0.02, "drift_deg": 0.3}
+    for number, image_id in enumerate(images):
+        for person, slow in (("anna", {2: "active_s", 3: "loss"}), ("ben", {4: "drift_deg"})):
+            far = {metric: 20 * values[metric] for place, metric in slow.items() if place == number}
+            quality = TrialQuality(n_samples=100, **{**values, **far})
+            study.save_trial(TrialRecord(f"{person}{number}", image_id, person, "polyp", quality=quality))
+    window.navigate("agreement")
+    screen = window.screen_widget("agreement")
+    wait_until(lambda: screen._outliers.count() == 3)
+    lines = [screen._outliers.item(place).text() for place in range(3)]
+    assert lines == [
+        f"Time per image 100 s  {images[2]}: anna",
+        f"Gaze loss 40%  {images[3]}: anna",
+        f"Drift 6.0°  {images[4]}: ben",
+    ]
+    screen._outliers.setFocus()
+    for place in range(3):
+        window.navigate("agreement")
+        wait_until(lambda: screen._outliers.count() == 3 and not window.tasks.active)
+        screen._outliers.setFocus()
+        QTest.keyClick(screen._outliers, Qt.Key.Key_Home)
+        for _ in range(place):
+            QTest.keyClick(screen._outliers, Qt.Key.Key_Down)
+        QTest.keyClick(screen._outliers, Qt.Key.Key_Return)
+        wait_until(lambda: window.current_screen == "review" and reviewed.is_seen)
+        assert reviewed._case().image_id == images[place + 2]
+
+
+@pytest.mark.window
 def test_that_accepting_an_accepted_mask_again_writes_nothing_and_says_so(window, reviewed, wait_until):
     study = window.services.study
     press(reviewed, Qt.Key.Key_A)
