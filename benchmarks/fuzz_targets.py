@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 
@@ -37,6 +38,8 @@ from processing.fixation_table import COLUMNS, read_fixation_table
 from processing.importer import ImportOptions, importers
 from processing.split_files import read_splits
 from storage.calibration_file import read_calibration, write_calibration
+from storage.dicom_geometry import affine_of, read_slice_facts
+from storage.dicom_segmentation import Segment, write_segmentation
 from storage.image_file import read_image
 from storage.journal import JournalEvent, JournalWriter, read_journal
 from storage.map_file import read_map, write_map
@@ -190,6 +193,28 @@ def _stacked_study(folder: Path) -> Path:
     _series(folder / "in")
     import_to_folder("folder", folder / "in", folder / "study")
     return folder / "study" / "images" / "slice.dcm"
+
+
+def _segmentation(folder: Path) -> Path:
+    """A mask of the series, beside it."""
+    slices = [_series(folder).with_name(f"{name}.dcm") for name in ("above", "slice", "below")]
+    stack = np.zeros((3, *read_image(slices[0]).values.shape[1:], 1), np.bool_)
+    stack[1, 20:60, 30:80] = True
+    path = folder / "SEG.dcm"
+    write_segmentation(path, slices, stack, [Segment("polyp", is_manual=True)], uid_of="fuzz")
+    return path
+
+
+def _scan_masks(path: Path) -> object:
+    plan = importers.get("folder").scan(path.parent, ImportOptions(), on_progress=no_progress, cancel=None)
+    return [image.read_mask() for image in plan.images if image.read_mask is not None]
+
+
+def _nifti_mask(folder: Path) -> Path:
+    path = folder / "polyp_seg.nii"
+    facts = [read_slice_facts(_series(folder).with_name(f"{name}.dcm")) for name in ("above", "slice", "below")]
+    nibabel.save(nibabel.Nifti1Image(np.ones((128, 128, 3), np.uint8), affine_of(facts)), path)
+    return path
 
 
 def _use_stack(path: Path) -> object:
@@ -452,6 +477,8 @@ def targets() -> list[FuzzTarget]:
         FuzzTarget("import folder, DICOM", _dicom, _scan("folder")),
         FuzzTarget("import folder, DICOM series", _series, _scan("folder")),
         FuzzTarget("slice of a DICOM series", _stacked_study, _use_stack),
+        FuzzTarget("import folder, NIfTI mask of a series", _nifti_mask, _scan_masks),
+        *([FuzzTarget("import folder, DICOM-SEG", _segmentation, _scan_masks)] if find_spec("highdicom") else []),
         FuzzTarget("split files", _splits, lambda path: read_splits(path.parent), is_text=True),
         FuzzTarget("training run", _run, lambda path: RunFolder(path.parent).config(), is_text=True),
         FuzzTarget("import coco", _coco, _scan("coco"), is_text=True),

@@ -20,7 +20,7 @@ from storage.dicom_geometry import SliceFacts
 
 @dataclass(frozen=True)
 class FoundImage:
-    """One image of a source. `mask_paths` holds one reference mask per target, or one under "".
+    """One image of a source. Its reference mask is the file `mask_path`, or what `read_mask` gives, (H, W).
 
     `patient` is what the source calls the person or volume, for splits that keep people together; it is replaced by
     a pseudonym where it came from a DICOM header. `stack` is what a source calls the series that the slice belongs to,
@@ -42,6 +42,7 @@ class FoundImage:
     stack: str = ""
     stack_position: float = 0.0
     facts: SliceFacts | None = None
+    read_mask: Callable[[], NDArray[np.bool_]] | None = None
 
 
 @dataclass(frozen=True)

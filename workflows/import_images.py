@@ -7,7 +7,11 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from domain.errors import UserFacingError
 from domain.events import CancelToken, OnProgress, Progress, no_progress
@@ -19,6 +23,7 @@ from storage.atomic_write import as_user_facing
 from storage.dicom_copy import DicomCopier
 from storage.file_names import checked_image_id
 from storage.image_file import is_image_name, sha256_of
+from storage.mask_file import write_mask
 from storage.study import Study
 from workflows.import_gaze import import_sessions
 from workflows.unpack_archive import unpacked
@@ -239,7 +244,7 @@ def _report(folder: Path, new: list[FoundImage], plan: ImportPlan, duplicates: d
     return ImportReport(
         study_folder=folder,
         n_images=len(new),
-        n_masks=sum(image.mask_path is not None for image in new) + len(plan.masks),
+        n_masks=sum(image.mask_path is not None or image.read_mask is not None for image in new) + len(plan.masks),
         n_reads=len(plan.reads),
         n_sessions=len(plan.sessions),
         n_fixations=sum(len(read.fixations) for read in plan.reads),
@@ -340,6 +345,10 @@ def _stage(
             mask_path = image.mask_path.as_posix()
             if copy:
                 mask_path = keep(image.mask_path, "reference", f"{base}{mask_ending}", shutil.copyfile)
+        elif image.read_mask is not None:
+            mask_path = keep(
+                Path(f"mask of {image.image_id}"), "reference", f"{image.image_id}.png", partial(_draw, image.read_mask)
+            )
         entries.append(
             StudyImage(
                 image_id=image.image_id,
@@ -360,6 +369,10 @@ def _stage(
     copier.write_key_file()
     on_progress(Progress(len(images), len(images)))
     return entries, files
+
+
+def _draw(read: Callable[[], NDArray[np.bool_]], _source: Path, target: Path) -> None:
+    write_mask(target, read(), {})
 
 
 def _trial(read: FoundRead, image_id: str) -> TrialRecord:

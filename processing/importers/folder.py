@@ -11,13 +11,16 @@ from domain.events import CancelToken, OnProgress
 from domain.study import Target
 from processing.image_scan import find_mask, image_files, scan_images
 from processing.importer import ImportOptions, ImportPlan, importers
+from processing.series_masks import with_masks
 from processing.series_scan import in_stacks
 from processing.split_files import read_splits
+from storage.dicom_segmentation_read import SEGMENTATION, has_no_picture, sop_class_of
 from storage.image_file import stem_of
 
 _MASK_NAME = re.compile(r"[_-](mask|seg|label|segmentation|groundtruth)$", re.IGNORECASE)
 _MASK_FOLDERS = ("masks", "labels", "labelsTr", "segmentations", "ground_truth")
 _IMAGE_FOLDERS = ("images", "imagesTr")
+_PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 
 
 class FolderImporter:
@@ -30,17 +33,8 @@ class FolderImporter:
         self, source: Path, options: ImportOptions, *, on_progress: OnProgress, cancel: CancelToken | None
     ) -> ImportPlan:
         """All images under the folder; those that are masks become masks of the others."""
-        if source.is_file():
-            files, root = [source], source.parent
-        else:
-            root = source
-            inner = next((source / name for name in _IMAGE_FOLDERS if (source / name).is_dir()), source)
-            masks = {*_MASK_FOLDERS}
-            files = [
-                path
-                for path in image_files(inner, deep=True)
-                if not _MASK_NAME.search(stem_of(path)) and not masks.intersection(path.relative_to(inner).parts[:-1])
-            ]
+        root = source.parent if source.is_file() else source
+        files, mask_files, n_others = ([source], [], 0) if source.is_file() else _sorted(source)
         if not files:
             raise BadFileError(f"{source} holds no images.", "JPEG, PNG, TIFF, BMP, WebP, DICOM and NIfTI are read.")
         splits = read_splits(root)
@@ -53,13 +47,40 @@ class FolderImporter:
             on_progress=on_progress,
             cancel=cancel,
         )
+        if n_others:
+            warnings.append(f"{n_others} DICOM files without a picture (reports, plans and the like) were left out.")
         stacked = in_stacks(images, single_slices=options.single_slices)
+        paired = {image.mask_path for image in images}
+        masked = with_masks(
+            stacked.images, [path for path in mask_files if path not in paired], skip_broken=options.skip_broken
+        )
         return ImportPlan(
-            images=stacked.images,
-            targets=(Target(options.target),) if options.target else (),
-            warnings=(*warnings, *stacked.warnings),
+            images=masked.images,
+            masks=masked.masks,
+            targets=(Target(options.target),) if options.target else masked.targets,
+            warnings=(*warnings, *stacked.warnings, *masked.warnings),
             series_sizes=stacked.series_sizes,
         )
 
 
 importers.register("folder")(FolderImporter())
+
+
+def _sorted(source: Path) -> tuple[list[Path], list[Path], int]:
+    """Images, masks of whole volumes or series, and how many DICOM files hold neither."""
+    inner = next((source / name for name in _IMAGE_FOLDERS if (source / name).is_dir()), source)
+    images, masks, n_others = [], [], 0
+    for path in image_files(source, deep=True):
+        is_nifti = path.name.lower().endswith((".nii", ".nii.gz"))
+        kind = "" if is_nifti or path.suffix.lower() in _PICTURES else sop_class_of(path)
+        is_inside = inner == source or inner in path.parents
+        in_masks = set(_MASK_FOLDERS).intersection(path.relative_to(source).parts[:-1])
+        if kind == SEGMENTATION:
+            masks.append(path)
+        elif has_no_picture(kind):
+            n_others += is_inside
+        elif in_masks or _MASK_NAME.search(stem_of(path)):
+            masks += [path] if is_nifti else []
+        elif is_inside:
+            images.append(path)
+    return images, masks, n_others

@@ -76,6 +76,15 @@ def read_affine(path: Path) -> NDArray[np.float64]:
     return np.asarray(_load(path).affine, np.float64)
 
 
+def read_voxels(path: Path) -> NDArray[np.generic]:
+    """Voxels (i, j, k) as they lie in the file.
+
+    Raises:
+        BadFileError: truncated or not NIfTI.
+    """
+    return _voxels(_load(path), path)
+
+
 def _display_axes(affine: NDArray[np.float64]) -> tuple[int, int, int]:
     # The file's third axis runs through the slices as acquired; its place among (R, A, S) tells the plane.
     slice_axis = int(_turning.io_orientation(affine)[2, 0])
