@@ -40,7 +40,7 @@ from processing.split_files import read_splits
 from storage.calibration_file import read_calibration, write_calibration
 from storage.dicom_geometry import affine_of, read_slice_facts
 from storage.dicom_segmentation import Segment, write_segmentation
-from storage.image_file import read_image
+from storage.image_file import read_image, read_slice
 from storage.journal import JournalEvent, JournalWriter, read_journal
 from storage.map_file import read_map, write_map
 from storage.mask_file import read_mask, write_mask
@@ -172,6 +172,14 @@ def _dicom(folder: Path) -> Path:
         raise FileNotFoundError("pydicom came without its test file CT_small.dcm")
     path = folder / "slice.dcm"
     shutil.copyfile(source, path)
+    return path
+
+
+def _frames(folder: Path) -> Path:
+    path = _dicom(folder)
+    good = pydicom.dcmread(path)
+    good.NumberOfFrames, good.PixelData = 3, 3 * good.PixelData
+    good.save_as(path)
     return path
 
 
@@ -460,6 +468,9 @@ def targets() -> list[FuzzTarget]:
         FuzzTarget("image DICOM", _dicom, read_image),
         FuzzTarget("image .nii", _nifti(".nii"), read_image),
         FuzzTarget("image .nii.gz", _nifti(".nii.gz"), read_image),
+        FuzzTarget("slice of .nii", _nifti(".nii"), lambda path: read_slice(path, 5)),
+        FuzzTarget("slice of .nii.gz", _nifti(".nii.gz"), lambda path: read_slice(path, 5)),
+        FuzzTarget("frame of DICOM", _frames, lambda path: read_slice(path, 1)),
         FuzzTarget("map", _map, read_map),
         FuzzTarget("mask", _mask, read_mask),
         FuzzTarget("calibration", _calibration, read_calibration, is_text=True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 from domain.errors import BadFileError
@@ -18,8 +19,23 @@ def read_image(path: Path | str) -> ImagePixels:
     """
     file = Path(path)
     reader = reader_for(file)
+    return _read(file, reader.read)
+
+
+def read_slice(path: Path | str, slice_index: int) -> ImagePixels:
+    """One slice of an image file, without reading the others where the format allows it.
+
+    Raises:
+        BadFileError: as `read_image`, or the file has no such slice.
+    """
+    file = Path(path)
+    reader = reader_for(file)
+    return _read(file, lambda opened: reader.read_slice(opened, slice_index))
+
+
+def _read(file: Path, read: Callable[[Path], ImagePixels]) -> ImagePixels:
     try:
-        return reader.read(file)
+        return read(file)
     except OSError as problem:
         raise BadFileError(
             f"{file} cannot be read: {problem.strerror or problem}.", "Check that the file is there and is whole."

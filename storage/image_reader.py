@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 from typing import Protocol
 
+from domain.errors import BadFileError
 from domain.pixels import ImagePixels
 from domain.registry import Registry
 
@@ -50,6 +51,19 @@ class ImageReader(Protocol):
             BadFileError: the file is truncated or holds no image.
         """
         ...
+
+    def read_slice(self, path: Path, slice_index: int) -> ImagePixels:
+        """The same as that slice of `read`, without reading the others where the format allows it.
+
+        Raises:
+            BadFileError: as `read`, or there is no such slice.
+        """
+        ...
+
+
+def no_such_slice(path: Path, slice_index: int, n_slices: int) -> BadFileError:
+    """The error of a reader that was asked for a slice beyond the last."""
+    return BadFileError(f"{path} has {n_slices} slices; slice {slice_index} is missing.", "Import it again.")
 
 
 image_readers: Registry[ImageReader] = Registry("image reader", "storage.image_readers")

@@ -8,6 +8,7 @@ from weakref import WeakValueDictionary
 
 from sqlalchemy import Connection
 
+from domain.pixels import ImagePixels
 from domain.slice_stack import SliceStack
 from domain.study import StudySettings
 from storage import audit_log
@@ -23,8 +24,10 @@ class OpenStudy:
         self.actor = actor
         self.catalog = catalog
         self._content = content
-        # One stack for all who look at its slices now, forgotten with the last of them.
-        self._stacks: WeakValueDictionary[tuple[Path, ...], SliceStack] = WeakValueDictionary()
+        # One stack for all who look at its slices now, forgotten with the last of them and when a file changes.
+        self._stacks: WeakValueDictionary[tuple[tuple[object, ...], ...], SliceStack | ImagePixels] = (
+            WeakValueDictionary()
+        )
 
     @property
     def settings(self) -> StudySettings:

@@ -20,7 +20,8 @@ from domain.trial import TrialRecord
 from storage import assignment_table, image_table, people_table, trial_table
 from storage.file_names import checked_image_id
 from storage.guarded_study import GuardedStudy
-from storage.image_file import read_image
+from storage.image_file import read_image, read_slice
+from storage.image_reader import no_such_slice
 from storage.mask_file import read_mask
 
 
@@ -134,8 +135,8 @@ class StudyImages(GuardedStudy):
             BadFileError: the file is missing or unreadable.
         """
         image = self.image(image_id)
-        pixels = read_image(self.absolute(image.path))
-        return pixels if image.slice_index < 0 else pixels.one_slice(_checked_index(image, pixels))
+        path = self.absolute(image.path)
+        return read_image(path) if image.slice_index < 0 else read_slice(path, image.slice_index)
 
     def stack(self, image_id: str) -> tuple[ImagePixels | SliceStack, int | None]:
         """The stack that an image is a slice of, and which slice it is; None where the image is all there is.
@@ -149,21 +150,26 @@ class StudyImages(GuardedStudy):
         members = self.slices_of(image)
         if len(members) > 1:
             paths = [self.absolute(member.path) for member in members]
-            for path in paths:
-                if not path.is_file():
-                    raise BadFileError(
-                        f"{path} is not there; it is a slice of the series of {image_id}.",
-                        "Put it back, or let the study look for moved images on the Study page.",
-                    )
+            key = tuple(_state_of(path) for path in paths)
+            if not all(key):
+                raise BadFileError(
+                    f"{paths[key.index(())]} is not there; it is a slice of the series of {image_id}.",
+                    "Put it back, or let the study look for moved images on the Study page.",
+                )
             home = [member.image_id for member in members].index(image_id)
-            stack = self._stacks.get(tuple(paths))
-            if stack is None:
-                stack = SliceStack([partial(read_image, path) for path in paths], first=home)
-                self._stacks[tuple(paths)] = stack
+            stack = self._stacks.get(key)
+            if not isinstance(stack, SliceStack):
+                stack = self._stacks[key] = SliceStack([partial(read_image, path) for path in paths], first=home)
             stack.one_slice(home)
             return stack, home
-        pixels = read_image(self.absolute(image.path))
-        return pixels, None if image.slice_index < 0 else _checked_index(image, pixels)
+        path = self.absolute(image.path)
+        if image.slice_index < 0:
+            return read_image(path), None
+        state = _state_of(path)
+        volume = self._stacks.get((state,))
+        if volume is None:
+            volume = self._stacks[state,] = read_image(path)
+        return volume, _checked_index(image, volume.n_slices)
 
     def slices_of(self, image: StudyImage) -> list[StudyImage]:
         """All slices of the series that an image belongs to, in their order; nothing where it belongs to none."""
@@ -183,8 +189,8 @@ class StudyImages(GuardedStudy):
             return None
         path = self.absolute(image.mask_path)
         if path.name.lower().endswith((".nii", ".nii.gz", ".dcm")):
-            stack = read_image(path).values
-            mask = np.asarray(stack[max(0, image.slice_index)] > 0)
+            plane = read_slice(path, max(0, image.slice_index)).values[0]
+            mask = np.asarray(np.asarray(plane, np.float64) > 0)
         else:
             mask = read_mask(path)[0]
         if mask.shape != (image.size[1], image.size[0]):
@@ -196,9 +202,16 @@ class StudyImages(GuardedStudy):
         return mask
 
 
-def _checked_index(image: StudyImage, pixels: ImagePixels) -> int:
-    if image.slice_index >= pixels.n_slices:
-        raise BadFileError(
-            f"{image.path} has {pixels.n_slices} slices; slice {image.slice_index} is missing.", "Import it again."
-        )
+def _state_of(path: Path) -> tuple[object, ...]:
+    """What changes when a file is replaced; nothing where there is none."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return ()
+    return path, facts.st_mtime_ns, facts.st_size
+
+
+def _checked_index(image: StudyImage, n_slices: int) -> int:
+    if image.slice_index >= n_slices:
+        raise no_such_slice(Path(image.path), image.slice_index, n_slices)
     return image.slice_index

@@ -16,7 +16,7 @@ from pydicom.pixels.utils import pixel_array
 
 from domain.errors import BadFileError
 from domain.pixels import ImagePixels
-from storage.image_reader import DECODER_FAILURES, MAX_VALUES, image_readers
+from storage.image_reader import DECODER_FAILURES, MAX_VALUES, image_readers, no_such_slice
 
 _FAILURES: tuple[type[Exception], ...] = (
     *DECODER_FAILURES,
@@ -42,13 +42,23 @@ class DicomReader:
         Raises:
             BadFileError: truncated, without pixels, or compressed in a way that is not installed.
         """
-        dataset = read_dataset(path)
+        return self._read(path, read_dataset(path), None)
+
+    def read_slice(self, path: Path, slice_index: int) -> ImagePixels:
+        """One frame; of a file with many, only its bytes are read."""
+        header = read_dataset(path, with_pixels=False)
+        n_frames = _n_frames(header)
+        if not 0 <= slice_index < n_frames:
+            raise no_such_slice(path, slice_index, n_frames)
+        return self.read(path) if n_frames == 1 else self._read(path, header, slice_index)
+
+    def _read(self, path: Path, dataset: Dataset, frame: int | None) -> ImagePixels:
         with warnings.catch_warnings():
             # pydicom warns about wrong but readable values in real files; the pixels are not affected.
             warnings.simplefilter("ignore")
             try:
                 return ImagePixels(
-                    values=_values(dataset),
+                    values=_values(dataset) if frame is None else _frame(path, dataset, frame),
                     window=_window(dataset),
                     is_inverted=str(dataset.get("PhotometricInterpretation", "")) == "MONOCHROME1",
                     spacing_mm=_spacing(dataset),
@@ -82,11 +92,30 @@ def read_dataset(path: Path, *, with_pixels: bool = True) -> Dataset:
 def _values(dataset: Dataset) -> NDArray[np.generic]:
     if "PixelData" not in dataset and "FloatPixelData" not in dataset:
         raise ValueError("it holds no pixels")
+    _refuse_too_many(dataset)
+    return _as_shown(pixel_array(dataset), dataset)
+
+
+def _frame(path: Path, header: Dataset, frame: int) -> NDArray[np.generic]:
+    _refuse_too_many(header)
+    return _as_shown(pixel_array(path, index=frame), header)
+
+
+def _n_frames(header: Dataset) -> int:
+    try:
+        return max(1, int(header.get("NumberOfFrames") or 1))
+    except _FAILURES:
+        return 1
+
+
+def _refuse_too_many(dataset: Dataset) -> None:
     n_values = float(dataset.get("Rows", 0)) * float(dataset.get("Columns", 0))
     n_values *= float(dataset.get("NumberOfFrames") or 1)
     if n_values > MAX_VALUES:
         raise ValueError(f"it says it has {n_values:.3g} pixels")
-    raw = pixel_array(dataset)
+
+
+def _as_shown(raw: NDArray[np.generic], dataset: Dataset) -> NDArray[np.generic]:
     if dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
         raw = _eight_bit(apply_color_lut(raw, dataset))
     if int(dataset.get("SamplesPerPixel", 1)) == 3 or dataset.get("PhotometricInterpretation") == "PALETTE COLOR":

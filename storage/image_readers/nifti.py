@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from domain.errors import BadFileError
 from domain.pixels import ImagePixels
-from storage.image_reader import DECODER_FAILURES, MAX_VALUES, image_readers
+from storage.image_reader import DECODER_FAILURES, MAX_VALUES, image_readers, no_such_slice
 
 _FAILURES: tuple[type[Exception], ...] = (
     *DECODER_FAILURES,
@@ -41,7 +41,23 @@ class NiftiReader:
             BadFileError: truncated or not NIfTI.
         """
         volume = _load(path)
-        voxels = _voxels(volume, path)
+        return self._shown(path, volume, _voxels(volume, path))
+
+    def read_slice(self, path: Path, slice_index: int) -> ImagePixels:
+        """One slice; of a file that is not compressed, only its bytes are read."""
+        volume = _load(path)
+        n_slices = volume.shape[2] if len(volume.shape) > 2 else 1
+        if not 0 <= slice_index < n_slices:
+            raise no_such_slice(path, slice_index, n_slices)
+        try:
+            is_turned = _turning.io_orientation(volume.affine)[2, 1] < 0
+        except _FAILURES as problem:
+            raise _broken(path, f"its axes make no sense ({problem})") from problem
+        return self._shown(
+            path, volume, _voxels(volume, path, n_slices - 1 - slice_index if is_turned else slice_index)
+        )
+
+    def _shown(self, path: Path, volume: Any, voxels: NDArray[np.generic]) -> ImagePixels:
         try:
             values = to_display(voxels, volume.affine)
             zooms = [float(z) for z in volume.header.get_zooms()[:3]] + [1.0] * 3
@@ -105,9 +121,11 @@ def _load(path: Path) -> Any:  # nibabel has no type information
     return volume
 
 
-def _voxels(volume: Any, path: Path) -> NDArray[np.generic]:
+def _voxels(volume: Any, path: Path, k: int | None = None) -> NDArray[np.generic]:
+    """All voxels, or those of one slice along the file's third axis."""
     try:
-        voxels = np.asanyarray(volume.dataobj)
+        wanted = volume.dataobj if k is None or len(volume.shape) < 3 else volume.dataobj[:, :, k : k + 1]
+        voxels = np.asanyarray(wanted)
     except DECODER_FAILURES as problem:
         raise _broken(path, str(problem)) from problem
     if voxels.dtype.fields is not None or voxels.dtype.kind not in "iufb":

@@ -11,7 +11,7 @@ from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
 from domain.errors import BadFileError
 from domain.pixels import ImagePixels
-from storage.image_reader import DECODER_FAILURES, image_readers
+from storage.image_reader import DECODER_FAILURES, image_readers, no_such_slice
 
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\x00", b"MM\x00*", b"BM")
 _FAILURES: tuple[type[Exception], ...] = (*DECODER_FAILURES, cv2.error, Image.DecompressionBombError)
@@ -58,6 +58,13 @@ class RasterReader:
         if len({frame.shape for frame in frames}) != 1:
             raise _broken(path, "its pages have different sizes")
         return ImagePixels(np.stack(frames))
+
+    def read_slice(self, path: Path, slice_index: int) -> ImagePixels:
+        """One page; all are read, as pages of pictures are few."""
+        pixels = self.read(path)
+        if not 0 <= slice_index < pixels.n_slices:
+            raise no_such_slice(path, slice_index, pixels.n_slices)
+        return pixels.one_slice(slice_index)
 
 
 image_readers.register("raster")(RasterReader())

@@ -7,11 +7,12 @@ import nibabel
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from domain.errors import BadFileError
-from storage.image_file import image_readers, read_image, stem_of
+from storage.image_file import image_readers, read_image, read_slice, stem_of
 from storage.image_readers.nifti import read_affine, to_file_grid
 
 RNG = np.random.default_rng(3)
@@ -165,3 +166,58 @@ def test_that_a_truncated_file_is_refused(tmp_path: Path, suffix: str) -> None:
 def test_that_every_reader_is_registered_and_stems_are_found() -> None:
     assert image_readers.names() == ["dicom", "nifti", "raster"]
     assert [stem_of(n) for n in ("a.b.png", "v.nii.gz", "x.1")] == ["a.b", "v", "x.1"]
+
+
+@pytest.mark.parametrize("codes", ["RAS", "LPS", "PSR", "SAL", "RAI"])
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_that_one_slice_of_a_volume_is_that_slice_of_the_whole(tmp_path: Path, codes: str, ending: str) -> None:
+    orientation = nibabel.orientations.axcodes2ornt(codes)
+    voxels = RNG.integers(0, 100, (4, 5, 6)).astype(np.int16)
+    affine = nibabel.orientations.inv_ornt_aff(orientation, voxels.shape)
+    volume = nibabel.Nifti1Image(voxels, affine)
+    volume.header.set_slope_inter(2.0, 1.0)
+    path = tmp_path / f"a{ending}"
+    nibabel.save(volume, path)
+    whole = read_image(path)
+    for number in range(whole.n_slices):
+        one = read_slice(path, number)
+        assert np.array_equal(one.values, whole.values[number : number + 1])
+        assert one.spacing_mm == whole.spacing_mm
+    with pytest.raises(BadFileError, match="slice 6 is missing"):
+        read_slice(path, 6)
+
+
+@pytest.mark.parametrize("shape", [(7, 9), (4, 5, 3, 2)], ids=["flat", "with time"])
+def test_that_slices_of_odd_volumes_are_those_of_the_whole(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    voxels = RNG.integers(0, 100, shape).astype(np.int16)
+    nibabel.save(nibabel.Nifti1Image(voxels, np.eye(4)), tmp_path / "a.nii")
+    whole = read_image(tmp_path / "a.nii")
+    for number in range(whole.n_slices):
+        assert np.array_equal(read_slice(tmp_path / "a.nii", number).values[0], whole.values[number])
+
+
+def test_that_one_frame_of_a_multi_frame_dicom_is_that_frame(tmp_path: Path) -> None:
+    raw = RNG.integers(0, 4096, (5, 6, 7)).astype(np.uint16)
+    path = dicom_file(tmp_path / "a.dcm", raw, RescaleSlope=2, RescaleIntercept=-7, WindowCenter=40, WindowWidth=80)
+    whole = read_image(path)
+    for number in range(5):
+        one = read_slice(path, number)
+        assert np.array_equal(one.values[0], whole.values[number])
+        assert one.window == whole.window
+    with pytest.raises(BadFileError, match="slice 5 is missing"):
+        read_slice(path, 5)
+    single = dicom_file(tmp_path / "b.dcm", raw[0])
+    assert np.array_equal(read_slice(single, 0).values[0], raw[0])
+
+
+@pytest.mark.parametrize("name", ["examples_ybr_color.dcm", "color3d_jpeg_baseline.dcm", "emri_small_RLE.dcm"])
+def test_that_frames_of_real_colour_and_compressed_files_are_the_same(name: str) -> None:
+    found = get_testdata_file(name, download=False)
+    if not isinstance(found, str):
+        pytest.skip(f"pydicom came without its test file {name}")
+    try:
+        whole = read_image(found)
+    except BadFileError as problem:
+        pytest.skip(f"no decoder here: {problem.message[-80:]}")
+    for number in (0, whole.n_slices // 2, whole.n_slices - 1):
+        assert np.array_equal(read_slice(found, number).values[0], whole.values[number])
