@@ -97,7 +97,7 @@ class TrackerForm(QFrame):
             if one.info is not None:
                 self.trackers.addItem(one.text, (one.driver, one.info.address))
             else:
-                missing.append(f"{one.text} {one.hint}".strip())
+                missing.append(" ".join(tr(words) for words in (one.text, one.hint) if words))
         self.trackers.setCurrentIndex(max(0, self.trackers.findData(chosen)))
         n = self.trackers.count() - len(ALWAYS_THERE)
         words = tr("1 eye tracker found.") if n == 1 else tr("{n} eye trackers found.").format(n=n)
@@ -107,7 +107,7 @@ class TrackerForm(QFrame):
     def show_search_failed(self, words: str) -> None:
         """The search itself failed."""
         self._search.setEnabled(True)
-        self._found_words.setText(words)
+        self._found_words.setText(tr("The search for trackers failed: {why}").format(why=words))
 
     def show_connection(self, words: str, *, is_enabled: bool, is_first: bool) -> None:
         """What the connect button says; it is the main one until a tracker is there."""

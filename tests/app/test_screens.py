@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,11 @@ from app.texts import JsonTranslator
 from app.widgets.folding_box import FoldingBox
 from app.widgets.stage_pages import CardPage
 from app.widgets.trial_list import TrialList
+from domain.errors import TrackerError
+from domain.session import TrackerInfo
 from domain.study import Protocol, Role
 from domain.trial import TrialRecord
+from workflows.find_trackers import FoundTracker
 from workflows.sample_study import open_sample_study
 
 NO_KEY_OF_THEIR_OWN = {"study", "agreement"}
@@ -112,7 +116,23 @@ DATA = re.compile(
 
 
 @pytest.mark.window
-def test_that_every_word_on_the_screens_goes_through_tr(qapp, own_home: Path, tmp_path: Path):
+@pytest.mark.parametrize("search", ["goes on", "found one", "failed"])
+def test_that_every_word_on_the_screens_goes_through_tr(
+    qapp, own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_until, search: str
+):
+    # Real drivers take their time, and what they say came before or after the screens were read.
+    may_end = threading.Event()
+
+    def find() -> list[FoundTracker]:
+        may_end.wait(60)
+        if search == "failed":
+            raise TrackerError("No driver could be asked.", "Restart the machine.")
+        there = FoundTracker("gazepoint", "Gazepoint", TrackerInfo("gazepoint", model="GP3"), "GP3")
+        return [there, FoundTracker("tobii", "Tobii", None, "Tobii: none found", "Plug it in.")]
+
+    monkeypatch.setattr("app.screens.tracker.find_trackers", find)
+    if search != "goes on":
+        may_end.set()
     from app.entry import main_window
     from workflows.user_settings import UserSettings
 
@@ -126,6 +146,9 @@ def test_that_every_word_on_the_screens_goes_through_tr(qapp, own_home: Path, tm
         for name in screens.names():
             window.navigate(name)
             QTest.qWait(60)
+            if name == "tracker":
+                form = window.screen_widget("tracker").form
+                wait_until(lambda form=form: form._search.isEnabled() == (search != "goes on"))
             for widget in window.findChildren(QWidget):
                 texts = [widget.toolTip(), widget.accessibleName()]
                 if isinstance(widget, (QLabel, QAbstractButton)):
@@ -135,6 +158,7 @@ def test_that_every_word_on_the_screens_goes_through_tr(qapp, own_home: Path, tm
                 bare |= {f"{name}: {text}" for text in texts if text and "¤" not in text and not DATA.search(text)}
         assert bare == set()
     finally:
+        may_end.set()
         window.close()
         window.deleteLater()
         QApplication.instance().removeTranslator(translator)
