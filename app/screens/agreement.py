@@ -22,10 +22,11 @@ from app.screen import Screen, screens
 from app.target_choice import list_targets
 from app.texts import tr
 from app.widgets.agreement_plots import READ_METRICS, AgreementPlots
-from app.widgets.plain import button, card, label, page
+from app.widgets.plain import button, card, label, page, shortened
 from domain.study import Role
 from workflows.agreement import AgreementReport, AnnotatorFigures, examine
 
+_LEAST_ROOM = 160
 _ODD_FORMS = {"active_s": "{:.0f} s", "loss": "{:.0%}", "drift_deg": "{:.1f}°"}
 
 
@@ -66,6 +67,7 @@ class AgreementScreen(Screen):
                 header.setToolTip(words)
         self._outliers = QListWidget()
         self._outliers.setAccessibleName(tr("Cases to look at"))
+        self._outliers.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._outliers.itemActivated.connect(self._on_outlier)
         self._outliers.itemClicked.connect(self._on_outlier)
         self.plots = AgreementPlots()
@@ -121,31 +123,30 @@ class AgreementScreen(Screen):
             _fill(self._people, line, _person_cells(person))
         self._outliers.clear()
         for pair in report.outliers():
-            words = tr("{dice:.2f}  {image}: {first}, {second}").format(
-                image=pair.image_id, first=pair.first, second=pair.second, dice=pair.dice
+            words = tr("Dice {dice:.2f}: {first}, {second}").format(
+                first=pair.first, second=pair.second, dice=pair.dice
             )
-            item = QListWidgetItem(words)
-            item.setToolTip(tr("Dice of {first} and {second}").format(first=pair.first, second=pair.second))
-            item.setData(Qt.ItemDataRole.UserRole, pair.image_id)
-            self._outliers.addItem(item)
+            self._add_outlier(words, pair.image_id)
         for odd in report.odd_reads():
             form = _ODD_FORMS[odd.metric]
-            words = tr("{measure} {value}  {image}: {annotator}").format(
-                measure=tr(READ_METRICS[odd.metric]),
-                value=form.format(odd.value),
-                image=odd.read.image_id,
-                annotator=odd.read.annotator,
+            words = tr("{measure} {value}: {annotator}").format(
+                measure=tr(READ_METRICS[odd.metric]), value=form.format(odd.value), annotator=odd.read.annotator
             )
-            item = QListWidgetItem(words)
-            item.setToolTip(tr("Far from the other reads; Enter opens the case"))
-            item.setData(Qt.ItemDataRole.UserRole, odd.read.image_id)
-            self._outliers.addItem(item)
+            self._add_outlier(words, odd.read.image_id)
         if not self._outliers.count():
             item = QListWidgetItem(tr("None."))
             item.setFlags(Qt.ItemFlag.NoItemFlags)
             self._outliers.addItem(item)
         self._rule.setText(tr(report.rule))
         self.plots.show_report(report)
+
+    def _add_outlier(self, words: str, image_id: str) -> None:
+        room = max(_LEAST_ROOM, self._outliers.viewport().width() - 32)
+        lines = (words, image_id)
+        item = QListWidgetItem("\n".join(shortened(self._outliers, one, room) for one in lines))
+        item.setToolTip("\n".join(lines))
+        item.setData(Qt.ItemDataRole.UserRole, image_id)
+        self._outliers.addItem(item)
 
     def _on_outlier(self, item: QListWidgetItem) -> None:
         image_id = item.data(Qt.ItemDataRole.UserRole)
@@ -193,7 +194,9 @@ def _table(names: list[str], accessible: str) -> QTableWidget:
 
 def _fill(table: QTableWidget, line: int, cells: tuple[str, ...]) -> None:
     for column, text in enumerate(cells):
-        table.setItem(line, column, QTableWidgetItem(text))
+        item = QTableWidgetItem(text)
+        item.setToolTip(text)
+        table.setItem(line, column, item)
 
 
 def _titled(title: str, widget: QTableWidget | QListWidget) -> QFrame:

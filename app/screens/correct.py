@@ -20,7 +20,7 @@ from app.theme import status_pixmap
 from app.widgets.image_canvas import ImageCanvas
 from app.widgets.layers import MaskLayer, PictureLayer
 from app.widgets.level_slider import LevelSlider
-from app.widgets.plain import button, label, line, row
+from app.widgets.plain import ElidedLabel, button, label, line, row
 from app.widgets.stroke_tools import Tool
 from app.widgets.tool_settings import ToolSettings
 from app.widgets.tool_strip import ToolStrip
@@ -70,8 +70,8 @@ class CorrectScreen(Screen):
             services.readers,
             self._read,
             on_shown=self._show_picture,
-            on_failed=lambda place, error: say_unreadable(self.canvas, place[0], error),
-            on_slow=lambda _place: say_reading(self.canvas),
+            on_failed=self._on_unreadable,
+            on_slow=lambda _place: self._show_nothing(),
         )
         whole = QHBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
@@ -145,14 +145,16 @@ class CorrectScreen(Screen):
         column = QVBoxLayout(panel)
         column.setContentsMargins(18, 16, 18, 16)
         column.setSpacing(9)
-        self._name = label("", "heading")
+        self._name = ElidedLabel("heading")
         self._position = label("", "small")
         self._status_mark, self._status_word = QLabel(), label("", "muted")
         previous = button("", self.previous_image, role="quiet", icon_name="left")
         following = button("", self.next_image, role="quiet", icon_name="right")
         self.services.actions.decorate(previous, "correct.previous")
         self.services.actions.decorate(following, "correct.next")
-        column.addLayout(row(self._name, None, previous, following, spacing=2))
+        heading = row(self._name, previous, following, spacing=2)
+        heading.setStretch(0, 1)
+        column.addLayout(heading)
         column.addLayout(row(self._status_mark, self._status_word, None, self._position))
         column.addWidget(line())
         self._level = LevelSlider()
@@ -277,14 +279,12 @@ class CorrectScreen(Screen):
         return _Picture(pixels, home_slice, self.services.desk.read(*place))
 
     def _show_picture(self, place: Place, picture: _Picture) -> None:
-        shown = self._rows[self._place]
         self._draft = self.services.desk.open(*place, picture.stored)
         self._status = picture.stored.status
         keep_view = self.services.settings.lock_view
         self.canvas.set_pixels(picture.pixels, keep_view=keep_view, home_slice=picture.home_slice)
         self._slices.read_around(picture.pixels, picture.home_slice)
-        self._name.setText(shown.shown_name)
-        self._position.setText(tr("{n} of {total}").format(n=self._place + 1, total=len(self._rows)))
+        self._show_name()
         self._level.show_maps(self._draft.maps, self._draft.threshold)
         self._saved.setText("")
         self._show_mask()
@@ -292,6 +292,23 @@ class CorrectScreen(Screen):
         if self._words_of_step:
             self._saved.setText(self._words_of_step)
             self._words_of_step = ""
+
+    def _show_name(self) -> None:
+        self._name.say(self._rows[self._place].shown_name)
+        self._position.setText(tr("{n} of {total}").format(n=self._place + 1, total=len(self._rows)))
+
+    def _show_nothing(self) -> None:
+        """What is wanted is not there: its name, and nothing that could be taken for it."""
+        say_reading(self.canvas)
+        self._show_name()
+        self._status_mark.clear()
+        self._status_word.setText("")
+        self._level.show_maps(None, 0.5)
+        self._accept.setEnabled(False)
+
+    def _on_unreadable(self, place: Place, error: BaseException) -> None:
+        self._show_nothing()
+        say_unreadable(self.canvas, place[0], error)
 
     def _show_mask(self) -> None:
         if self._draft is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from PySide6.QtCore import QSize, Qt, QUrl
-from PySide6.QtGui import QDesktopServices, QIcon
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -32,7 +32,7 @@ from app.texts import tr
 from app.widgets.image_canvas import ImageCanvas
 from app.widgets.layers import MaskLayer
 from app.widgets.plain import EmptyState, button, card, field_label, label, page, row
-from app.widgets.thumbnails import ThumbnailSource
+from app.widgets.thumbnails import ThumbnailSource, icon_of
 from app.widgets.viewer import say_reading, say_unreadable
 from domain.errors import UserFacingError
 from domain.events import CancelToken, OnProgress, Progress
@@ -337,7 +337,7 @@ class PredictScreen(Screen):
             item.setData(_ID, one.image_id)
             picture = self._thumbnails.get(one.image_id)
             if picture is not None:
-                item.setIcon(QIcon(picture))
+                item.setIcon(icon_of(picture))
             self._list.addItem(item)
             if one.image_id == chosen:
                 self._list.setCurrentItem(item)
@@ -389,7 +389,7 @@ class PredictScreen(Screen):
             item = self._list.item(place)
             picture = self._thumbnails.get(image_id) if item.data(_ID) == image_id else None
             if picture is not None:
-                item.setIcon(QIcon(picture))
+                item.setIcon(icon_of(picture))
 
     def _show_what(self) -> None:
         is_study = self._what.currentData() == "study"

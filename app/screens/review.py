@@ -221,6 +221,7 @@ class ReviewScreen(Screen):
     def page_versions(self, step: int) -> None:
         """Show an older or newer version of the chosen mask against the newest."""
         if self._seen() is not None and not self.editing.is_active:
+            self._panel.said.setText("")
             self.versions.page(step)
 
     def restore(self) -> None:

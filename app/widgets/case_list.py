@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFrame, QListWidget, QListWidgetItem, QVBoxLayout
 
 from app.texts import tr
 from app.theme import status_icon
-from app.widgets.plain import label
+from app.widgets.plain import label, shortened
 from domain.study import TrialStatus
 from workflows.review import ReviewCase
 
@@ -19,6 +19,9 @@ _MARKS = {
     "returned": TrialStatus.RETURNED,
     "flagged": TrialStatus.FLAGGED,
 }
+_WIDTH = 224
+_ROOM = _WIDTH - 84
+"""What is left for words beside margins, mark and scroll bar."""
 STATES = ("", "new", "flagged", "returned", "accepted")
 
 
@@ -31,7 +34,7 @@ class CaseList(QFrame):
     def __init__(self, *, is_blind: bool) -> None:
         super().__init__()
         self.setProperty("role", "rail")
-        self.setFixedWidth(224)
+        self.setFixedWidth(_WIDTH)
         self._counter = label("", "small")
         self._filter = QComboBox()
         for state in STATES:
@@ -43,6 +46,7 @@ class CaseList(QFrame):
         self.blind.toggled.connect(lambda _on: self.wishes_changed.emit())
         self._list = QListWidget()
         self._list.setAccessibleName(tr("Cases"))
+        self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._list.currentRowChanged.connect(self.chosen)
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 14, 12, 12)
@@ -70,9 +74,11 @@ class CaseList(QFrame):
         self._list.clear()
         for case in cases:
             words = tr("{name}\n{n} masks · {state}").format(
-                name=case.shown_name, n=len(case.candidates), state=tr(case.state)
+                name=shortened(self._list, case.shown_name, _ROOM), n=len(case.candidates), state=tr(case.state)
             )
-            self._list.addItem(QListWidgetItem(status_icon(_MARKS[case.state]), words))
+            item = QListWidgetItem(status_icon(_MARKS[case.state]), words)
+            item.setToolTip(case.shown_name)
+            self._list.addItem(item)
         decided = sum(case.state in ("accepted", "returned") for case in cases)
         self._counter.setText(tr("{n} of {total} decided").format(n=decided, total=len(cases)))
         self._list.setCurrentRow(place)

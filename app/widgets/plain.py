@@ -133,6 +133,12 @@ class ElidedLabel(QLabel):
         self.setText(self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideRight, max(0, self.width() - 2)))
 
 
+def shortened(widget: QWidget, text: str, room_px: int) -> str:
+    """A text that fits into so many pixels of a widget; its middle goes: names often differ in their ends."""
+    widget.ensurePolished()
+    return widget.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, room_px)
+
+
 class EmptyState(QWidget):
     """What an empty screen shows: one picture, one sentence, one button."""
 

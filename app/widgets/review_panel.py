@@ -134,7 +134,7 @@ class ReviewPanel(QFrame):
         for number, candidate in enumerate(candidates):
             words = tr("{name}, version {n}: {state}")
             if candidate.version.origin == "review":
-                words = tr("{name}, version {n}, edited in review: {state}")
+                words = tr("{name}, version {n}: {state}\nedited in review")
             made = QRadioButton(
                 words.format(name=candidate.shown_name, n=candidate.version.version, state=tr(candidate.state))
             )

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtGui import QImage, QPixmap
+from PySide6.QtGui import QIcon, QImage, QPixmap
 
 _log = logging.getLogger(__name__)
 _KEPT = 1500
@@ -86,6 +86,13 @@ class ThumbnailSource(QObject):
         while len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
         self.arrived.emit(image_id)
+
+
+def icon_of(picture: QPixmap) -> QIcon:
+    """A thumbnail for a list: an image is never tinted, also where it is chosen."""
+    made = QIcon(picture)
+    made.addPixmap(picture, QIcon.Mode.Selected)
+    return made
 
 
 def pixmap_of(rgb: NDArray[np.uint8]) -> QPixmap:

@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QListWidget, QListWidgetItem
 
 from app.texts import tr
+from app.widgets.plain import shortened
 from domain.trial import TrialRecord
 
 WIDTH = 210
@@ -27,16 +28,11 @@ class TrialList(QListWidget):
         """Fill the list without telling of a choice. is_masked: numbers stand for the images' names."""
         self.blockSignals(True)
         self.clear()
-        self.ensurePolished()
-        metrics = self.fontMetrics()
         for number, trial in enumerate(trials, start=1):
             name = tr("Image {n}").format(n=number) if is_masked else trial.image_id
             count = " · " + tr("{n} fixations").format(n=len(trial.fixations))
-            # In the middle: names often differ in their ends only.
-            shown = metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, _ROOM)
-            who = metrics.elidedText(
-                trial.annotator, Qt.TextElideMode.ElideMiddle, _ROOM - metrics.horizontalAdvance(count)
-            )
+            shown = shortened(self, name, _ROOM)
+            who = shortened(self, trial.annotator, _ROOM - self.fontMetrics().horizontalAdvance(count))
             item = QListWidgetItem(f"{shown}\n{who}{count}")
             item.setToolTip(f"{name}\n{trial.annotator}{count}")
             item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{name}, {trial.annotator}{count}")

@@ -54,7 +54,7 @@ class VersionPager(QWidget):
     def show_versions(self, n_versions: int) -> None:
         """How many there are; the newest is the one that is shown."""
         self.setVisible(n_versions > 1)
-        self._title.setText(tr("{n} versions; the newest is shown").format(n=n_versions))
+        self._title.setText(tr("Version {n} of {total}, newest").format(n=n_versions, total=n_versions))
         self._words.hide()
         self._restore.hide()
         self._older.setEnabled(True)

@@ -223,9 +223,9 @@ def test_that_outliers_in_time_loss_and_drift_are_opened_by_keys(window, reviewe
     wait_until(lambda: screen._outliers.count() == 3)
     lines = [screen._outliers.item(place).text() for place in range(3)]
     assert lines == [
-        f"Time per image 100 s  {images[2]}: anna",
-        f"Gaze loss 40%  {images[3]}: anna",
-        f"Drift 6.0°  {images[4]}: ben",
+        f"Time per image 100 s: anna\n{images[2]}",
+        f"Gaze loss 40%: anna\n{images[3]}",
+        f"Drift 6.0°: ben\n{images[4]}",
     ]
     screen._outliers.setFocus()
     for place in range(3):
@@ -269,7 +269,7 @@ def test_that_older_versions_are_paged_compared_and_restored_by_keys_and_that_is
     name = first.annotator
     reviewed._choose([c.version.annotator for c in reviewed._case().candidates].index(name))
     pager = reviewed._panel.versions
-    assert pager.words == "2 versions; the newest is shown"
+    assert pager.words == "Version 2 of 2, newest"
     assert reviewed.canvas.layer("only now") is None
     QTest.keyClick(reviewed, Qt.Key.Key_BracketLeft)
     wait_until(lambda: reviewed.versions.older is not None)
