@@ -182,10 +182,12 @@ class CorrectScreen(Screen):
         column.addStretch(1)
         self._saved = label("", "small", wraps=True)
         column.addWidget(self._saved)
-        no_target = button(tr("No target"), self.no_target, icon_name="none", tooltip=tr("There is no target here"))
+        self._no_target = button(
+            tr("No target"), self.no_target, icon_name="none", tooltip=tr("There is no target here")
+        )
         self._accept = button(tr("Accept"), self.accept, role="primary", icon_name="check")
         self.services.actions.decorate(self._accept, "correct.accept")
-        column.addLayout(row(no_target, self._accept))
+        column.addLayout(row(self._no_target, self._accept))
         return panel
 
     def _bind(self) -> None:
@@ -303,8 +305,9 @@ class CorrectScreen(Screen):
         self._show_name()
         self._status_mark.clear()
         self._status_word.setText("")
-        self._level.show_maps(None, 0.5)
-        self._accept.setEnabled(False)
+        self._level.show_nothing()
+        for made in (self._accept, self._no_target):
+            made.setEnabled(False)
 
     def _on_unreadable(self, place: Place, error: BaseException) -> None:
         self._show_nothing()
@@ -331,7 +334,8 @@ class CorrectScreen(Screen):
         self._strip.show_steps(can_undo=desk.can_undo, can_redo=desk.can_redo)
         is_shut = status is TrialStatus.ACCEPTED
         self.tools.is_enabled = not is_shut
-        self._accept.setEnabled(not is_shut)
+        for made in (self._accept, self._no_target):
+            made.setEnabled(not is_shut)
         if is_shut:
             self._saved.setText(tr("A reviewer accepted this mask. It can be read, not changed."))
 

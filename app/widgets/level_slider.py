@@ -60,6 +60,11 @@ class LevelSlider(QWidget):
         self._buttons.addStretch(1)
         self._set(threshold)
 
+    def show_nothing(self) -> None:
+        """No image, and nothing to say about its gaze."""
+        self.show_maps(None, self._threshold)
+        self._words.setText("")
+
     def step(self, step: int) -> None:
         """The next level of the study, up or down."""
         if self._maps is not None:
