@@ -26,6 +26,13 @@ from storage.image_file import is_image_name, sha256_of
 from storage.mask_file import write_mask
 from storage.study import Study
 from workflows.import_gaze import import_sessions
+from workflows.stopped_imports import (
+    STAGING,
+    clear_stopped_imports,
+    clear_stopped_studies,
+    note_moves,
+    owned_name,
+)
 from workflows.unpack_archive import unpacked
 
 PRESETS: dict[str, LabelParameters] = {"polyp": POLYP, "prostate": PROSTATE}
@@ -147,7 +154,8 @@ def _import_into_new(
     if preset:
         settings = replace(settings, labels=preset_named(preset))
     # A new study is made beside and renamed: a failed import leaves no half study.
-    beside = place.with_name(f".{place.name}-{uuid.uuid4().hex[:8]}")
+    clear_stopped_studies(place)
+    beside = place.with_name(owned_name(f".{place.name}-"))
     keys = beside.with_name(f"{beside.name}-keys")
     try:
         with Study.create(beside, settings) as study:
@@ -202,12 +210,14 @@ def import_into(
     stacked = _joining_a_stack(study, plan, renamed, copier)
     for mask in plan.masks:
         mask.read()  # one that cannot be read is told before anything is entered
-    staging = study.folder / f".import-{uuid.uuid4().hex[:8]}"
+    clear_stopped_imports(study)
+    staging = study.folder / owned_name(STAGING)
     moved: list[Path] = []
     notes: tuple[str, ...] = ()
     try:
         staging.mkdir()
         entries, files = _stage(study, new, staging, copier=copier, copy=copy, on_progress=on_progress, cancel=cancel)
+        note_moves(staging, [final for _, final in files])
         for temporary, final in files:
             final.parent.mkdir(parents=True, exist_ok=True)
             temporary.replace(final)
@@ -219,6 +229,7 @@ def import_into(
             trials += placed.trials
             notes = placed.warnings
         study.add_import(entries, trials, stacked=stacked)
+        moved.clear()  # they belong to images of the study now, whatever comes
         _save_masks(study, plan, renamed)
     except BaseException as problem:
         for path in moved:
