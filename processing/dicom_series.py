@@ -17,6 +17,8 @@ FEW_TWICE = 0.1
 """Up to this share of places may hold a second image that nothing tells apart; it stays an image of its own."""
 _CROSS_SECTIONS = ("CT", "MR", "PT", "NM", "OPT")
 """Modalities whose files of one series are slices even where they do not say where they lie."""
+_PHYSICS = ("EchoTime", "InversionTime", "DiffusionBValue", "TemporalPositionIdentifier")
+"""Marks that are the same on all slices of a stack, and so tell its slices from those of another import's."""
 
 Axis = dict[int, float]  # number of a file to its place on the axis
 
@@ -52,7 +54,7 @@ def find_series(facts: Mapping[int, SliceFacts], names: Mapping[int, str]) -> Fo
     places: dict[int, Place] = {}
     sizes: list[int] = []
     warnings: list[str] = []
-    for uid, numbers in by_series.items():
+    for numbers in by_series.values():
         if len(numbers) == 1:
             sizes.append(1)
             continue
@@ -63,13 +65,21 @@ def find_series(facts: Mapping[int, SliceFacts], names: Mapping[int, str]) -> Fo
         if n_odd and (kept or facts[numbers[0]].is_localizer):
             said.append(f"{n_odd} localizers or images of another size or direction stay single.")
         for group in kept:
-            one = facts[group[0]]
-            direction = [round(value, 2) + 0.0 for value in one.orientation or ()]
             for mark, axis in _stacks_of(group, facts, said).items():
-                places |= {n: Place(f"{uid}|{one.kind}|{direction}|{mark}", at) for n, at in axis.items()}
+                key = _key([facts[number] for number in axis], mark)
+                places |= {number: Place(key, at) for number, at in axis.items()}
                 sizes.append(len(axis))
         warnings += [f"Series of {names[numbers[0]]}: {text}" for text in said]
     return FoundSeries(places, tuple(sorted(sizes, reverse=True)), tuple(warnings))
+
+
+def _key(members: Sequence[SliceFacts], mark: str) -> str:
+    """The same for the same stack, whichever of its slices are imported together."""
+    one = members[0]
+    direction = [round(value, 2) + 0.0 for value in one.orientation or ()]
+    same = [f"{name}={one.marks.get(name, '')}" for name in _PHYSICS if len({m.marks.get(name) for m in members}) == 1]
+    others = [part for part in mark.split("|") if part.split("=")[0] not in _PHYSICS]
+    return "|".join(map(str, (one.series_uid, one.kind, direction, *same, *others)))
 
 
 def _groups(numbers: Sequence[int], facts: Mapping[int, SliceFacts]) -> list[list[int]]:

@@ -26,6 +26,7 @@ from storage.image_file import is_image_name, sha256_of
 from storage.mask_file import write_mask
 from storage.study import Study
 from workflows.import_gaze import import_sessions
+from workflows.import_stacks import joining_a_stack, keys_of_stacks
 from workflows.stopped_imports import (
     STAGING,
     clear_stopped_imports,
@@ -207,16 +208,18 @@ def import_into(
     study.require("import")
     copier = DicomCopier(study.folder)
     new, renamed, duplicates = _without_duplicates(study, plan)
-    stacked = _joining_a_stack(study, plan, renamed, copier)
+    keys, notes = keys_of_stacks(study, plan.images, renamed, copier)
+    stacked = joining_a_stack(study, plan.images, renamed, keys)
     for mask in plan.masks:
         mask.read()  # one that cannot be read is told before anything is entered
     clear_stopped_imports(study)
     staging = study.folder / owned_name(STAGING)
     moved: list[Path] = []
-    notes: tuple[str, ...] = ()
     try:
         staging.mkdir()
-        entries, files = _stage(study, new, staging, copier=copier, copy=copy, on_progress=on_progress, cancel=cancel)
+        entries, files = _stage(
+            study, new, staging, copier=copier, stacks=keys, copy=copy, on_progress=on_progress, cancel=cancel
+        )
         note_moves(staging, [final for _, final in files])
         for temporary, final in files:
             final.parent.mkdir(parents=True, exist_ok=True)
@@ -227,7 +230,7 @@ def import_into(
             known = {image.image_id: image for image in [*study.images(), *entries]}
             placed = import_sessions(study, plan.sessions, known, moved, on_progress=on_progress, cancel=cancel)
             trials += placed.trials
-            notes = placed.warnings
+            notes += placed.warnings
         study.add_import(entries, trials, stacked=stacked)
         moved.clear()  # they belong to images of the study now, whatever comes
         _save_masks(study, plan, renamed)
@@ -274,20 +277,6 @@ def _words_for_series(sizes: Sequence[int]) -> str:
     return f"{len(sizes)} DICOM series with {many} slices."
 
 
-def _joining_a_stack(
-    study: Study, plan: ImportPlan, renamed: Mapping[str, str], copier: DicomCopier
-) -> list[StudyImage]:
-    """Images that the study has already, as they are when they join the stack that was found now."""
-    wanted = {renamed[image.image_id]: image for image in plan.images if image.stack}
-    joining = []
-    for known in study.images():
-        image = wanted.get(known.image_id)
-        if image is None or known.stack or known.sha256 != image.sha256 or known.slice_index >= 0:
-            continue
-        joining.append(replace(known, stack=copier.stack_key(image.stack), stack_position=image.stack_position))
-    return joining
-
-
 def _without_duplicates(study: Study, plan: ImportPlan) -> tuple[list[FoundImage], dict[str, str], dict[str, str]]:
     known = study.ids_by_hash()
     taken = {image.image_id.lower() for image in study.images()}
@@ -314,6 +303,7 @@ def _stage(
     staging: Path,
     *,
     copier: DicomCopier,
+    stacks: Mapping[str, str],
     copy: bool,
     on_progress: OnProgress,
     cancel: CancelToken | None,
@@ -372,7 +362,7 @@ def _stage(
                 mask_path=mask_path,
                 origin=image.path.name,
                 slice_index=image.slice_index,
-                stack=copier.stack_key(image.stack),
+                stack=stacks.get(image.stack, ""),
                 stack_position=image.stack_position,
                 file_sha256=copies.get(path, ""),
             )

@@ -293,6 +293,29 @@ def test_that_a_series_is_taken_once_and_grows_by_what_is_new(tmp_path: Path) ->
         assert all(np.array_equal(stack.one_slice(k).values[0], plane(k)) for k in range(6))
 
 
+@pytest.mark.parametrize("mark", ["EchoTime", "AcquisitionNumber", "nothing"])
+def test_that_echoes_of_two_imports_are_never_mixed(tmp_path: Path, mark: str) -> None:
+    for part in (1, 2):
+        more = {} if mark == "nothing" else {mark: part}
+        write_series(tmp_path / f"in{part}", 6, prefix=f"p{part}-", **more)
+    first = import_to_folder("folder", tmp_path / "in1", tmp_path / "study")
+    half = tmp_path / "half"
+    half.mkdir()
+    for path in sorted((tmp_path / "in2").iterdir())[:3]:
+        (half / path.name).write_bytes(path.read_bytes())
+    second = import_to_folder("folder", half, tmp_path / "study")
+    third = import_to_folder("folder", tmp_path / "in2", tmp_path / "study")
+    assert (first.n_images, second.n_images, third.n_images) == (6, 3, 3)
+    # Told where only the places gave it away.
+    assert any("a stack of their own" in text for text in second.warnings) == (mark != "EchoTime")
+    with Study.open(tmp_path / "study") as study:
+        stacks: dict[str, set[str]] = {}
+        for image in study.images():
+            stacks.setdefault(image.stack, set()).add(image.origin[:2])
+        assert sorted(map(sorted, stacks.values())) == [["p1"], ["p2"]]
+        assert study.stack(study.images()[-1].image_id)[0].n_slices == 6
+
+
 def test_that_slices_without_a_patient_find_their_series_again(tmp_path: Path) -> None:
     write_slice(tmp_path / "a/0.dcm", 0, PatientID="", PatientName="")
     write_slice(tmp_path / "a/1.dcm", 1, PatientID="", PatientName="")
