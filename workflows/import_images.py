@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -26,7 +27,7 @@ from storage.image_file import is_image_name, sha256_of
 from storage.mask_file import write_mask
 from storage.study import Study
 from workflows.import_gaze import import_sessions
-from workflows.import_stacks import joining_a_stack, keys_of_stacks
+from workflows.import_stacks import free_stack_names, joining_a_stack, keys_of_stacks
 from workflows.stopped_imports import (
     STAGING,
     clear_stopped_imports,
@@ -280,21 +281,32 @@ def _words_for_series(sizes: Sequence[int]) -> str:
 def _without_duplicates(study: Study, plan: ImportPlan) -> tuple[list[FoundImage], dict[str, str], dict[str, str]]:
     known = study.ids_by_hash()
     taken = {image.image_id.lower() for image in study.images()}
-    new: list[FoundImage] = []
-    renamed: dict[str, str] = {}
-    duplicates: dict[str, str] = {}
+    fresh: list[FoundImage] = []
+    again: list[FoundImage] = []
     for image in plan.images:
         key = (image.sha256, image.slice_index)
-        if key in known:
-            duplicates[image.path.name] = renamed[image.image_id] = known[key]
-            continue
-        name, number = image.image_id, 2
+        (again if key in known else fresh).append(image)
+        known.setdefault(key, "")
+    new: list[FoundImage] = []
+    renamed: dict[str, str] = {}
+    for image, named in zip(fresh, free_stack_names(fresh, taken), strict=True):
+        name, number = named.image_id, 2
         while name.lower() in taken:
-            name, number = f"{image.image_id}-{number}", number + 1
+            name, number = f"{named.image_id}-{number}", number + 1
         taken.add(name.lower())
-        known[key] = renamed[image.image_id] = name
+        known[image.sha256, image.slice_index] = renamed[image.image_id] = name
         new.append(replace(image, image_id=checked_image_id(name)))
-    return new, renamed, duplicates
+    duplicates: dict[Path, tuple[str, str]] = {}
+    for image in again:
+        renamed[image.image_id] = known[image.sha256, image.slice_index]
+        duplicates.setdefault(image.path, (image.path.name, renamed[image.image_id]))
+    # Files of several series have the same names; each counts.
+    names = Counter(name for name, _ in duplicates.values())
+    shown = {
+        name if names[name] == 1 else f"{path.parent.name}/{name}": image_id
+        for path, (name, image_id) in duplicates.items()
+    }
+    return new, renamed, shown
 
 
 def _stage(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 
@@ -14,6 +15,8 @@ from processing.dicom_series import SAME_PLACE_MM
 from processing.importer import FoundImage
 from storage.dicom_copy import DicomCopier
 from storage.study import Study
+
+_MADE_UP = re.compile(r"([A-Z]+-\d{2,})_\d{3,}", re.IGNORECASE)
 
 
 def keys_of_stacks(
@@ -45,6 +48,32 @@ def keys_of_stacks(
             first = min(mine)
             notes.append(f"Other images of the study lie where those of {first} lie; they are a stack of their own.")
     return keys, tuple(notes)
+
+
+def free_stack_names(images: Sequence[FoundImage], taken: Collection[str]) -> list[FoundImage]:
+    """The images, stacks whose made-up names (`CT-01_001`) are taken under the next free number.
+
+    taken: names of the study's images in lower case.
+    """
+    stacks: dict[str, list[FoundImage]] = defaultdict(list)
+    for image in images:
+        if image.stack and _MADE_UP.fullmatch(image.image_id):
+            stacks[image.stack].append(image)
+    used = {match[1] for name in taken if (match := _MADE_UP.fullmatch(name))}
+    used |= {_prefix(members[0]).lower() for members in stacks.values()}
+    renamed: dict[str, str] = {}
+    for members in stacks.values():
+        if not any(image.image_id.lower() in taken for image in members):
+            continue
+        kind = _prefix(members[0]).rsplit("-", 1)[0]
+        free = next(name for number in count(1) if (name := f"{kind}-{number:02d}").lower() not in used)
+        used.add(free.lower())
+        renamed |= {image.image_id: f"{free}_{image.image_id.rsplit('_', 1)[1]}" for image in members}
+    return [replace(image, image_id=renamed.get(image.image_id, image.image_id)) for image in images]
+
+
+def _prefix(image: FoundImage) -> str:
+    return image.image_id.rsplit("_", 1)[0]
 
 
 def joining_a_stack(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from domain.errors import BadFileError
-from domain.events import CancelToken, OnProgress
+from domain.events import CancelToken, OnProgress, Progress
 from domain.study import Target
 from processing.image_scan import find_mask, image_files, scan_images
 from processing.importer import ImportOptions, ImportPlan, importers
@@ -34,7 +34,7 @@ class FolderImporter:
     ) -> ImportPlan:
         """All images under the folder; those that are masks become masks of the others."""
         root = source.parent if source.is_file() else source
-        files, mask_files, n_others = ([source], [], 0) if source.is_file() else _sorted(source)
+        files, mask_files, n_others = ([source], [], 0) if source.is_file() else _sorted(source, on_progress, cancel)
         if not files:
             raise BadFileError(f"{source} holds no images.", "JPEG, PNG, TIFF, BMP, WebP, DICOM and NIfTI are read.")
         splits = read_splits(root)
@@ -66,11 +66,15 @@ class FolderImporter:
 importers.register("folder")(FolderImporter())
 
 
-def _sorted(source: Path) -> tuple[list[Path], list[Path], int]:
+def _sorted(source: Path, on_progress: OnProgress, cancel: CancelToken | None) -> tuple[list[Path], list[Path], int]:
     """Images, masks of whole volumes or series, and how many DICOM files hold neither."""
     inner = next((source / name for name in _IMAGE_FOLDERS if (source / name).is_dir()), source)
     images, masks, n_others = [], [], 0
-    for path in image_files(source, deep=True):
+    found = image_files(source, deep=True)
+    for number, path in enumerate(found):
+        if cancel is not None:
+            cancel.raise_if_cancelled()
+        on_progress(Progress(number, len(found), path.name))
         is_nifti = path.name.lower().endswith((".nii", ".nii.gz"))
         kind = "" if is_nifti or path.suffix.lower() in _PICTURES else sop_class_of(path)
         is_inside = inner == source or inner in path.parents

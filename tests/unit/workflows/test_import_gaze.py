@@ -48,7 +48,7 @@ def test_that_recordings_of_unknown_pictures_are_kept_as_sessions(tmp_path: Path
 
 
 def test_that_a_failed_import_leaves_no_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **_more: object) -> None:
         raise OSError(28, "No space left on device")
 
     with Study.create(tmp_path / "s", StudySettings("x", (Target("t"),))) as study:

@@ -253,6 +253,24 @@ def test_that_several_patients_series_and_formats_in_one_folder_stay_apart(tmp_p
         assert {image.image_id[:5] for image in images if image.stack} == {f"MR-0{n}" for n in (1, 2, 3, 4)}
 
 
+def test_that_patients_imported_one_by_one_get_names_of_their_own(tmp_path: Path) -> None:
+    for patient in "AB":
+        for series in (1, 2):
+            for number in range(4):
+                write_slice(
+                    tmp_path / patient / f"s{series}" / f"1-{number + 1:03d}.dcm",
+                    number,
+                    PatientID=patient,
+                    SeriesInstanceUID=f"1.2.3.{patient == 'A':d}.{series}",
+                )
+        import_to_folder("folder", tmp_path / patient, tmp_path / "study")
+    with Study.open(tmp_path / "study") as study:
+        names = [image.image_id for image in study.images()]
+        assert names == [f"MR-{series:02d}_{number:03d}" for series in (1, 2, 3, 4) for number in (1, 2, 3, 4)]
+    report = import_to_folder("folder", tmp_path / "B", tmp_path / "study")
+    assert (report.n_images, len(report.duplicates)) == (0, 8)
+
+
 def test_that_slices_can_stay_single_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def command(*more: str) -> int:
         return run(build(), ["import", "folder", str(tmp_path / "in"), "--into", str(tmp_path / "s"), *more])
