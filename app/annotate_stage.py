@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
-import numpy as np
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtGui import QKeyEvent, QScreen
 
 from app import stage_cards
@@ -17,11 +15,10 @@ from app.full_screen import fill_screen
 from app.stage_answer import StageAnswer
 from app.stage_breaks import Breaks
 from app.stage_cards import Card
-from app.stage_draft import DraftSoon
 from app.stage_frame import StageFrame
 from app.stage_image import StageImage
-from app.stage_labels import LabelsBeside
 from app.stage_list import StageList
+from app.stage_look import StageLook
 from app.stage_phase import Phase
 from app.stage_view_log import StageViewLog
 from app.stage_watch import StageWatch
@@ -29,10 +26,10 @@ from app.texts import tr
 from app.widgets.viewer import PeekFilter, bind_view_actions
 from calibration.drift import FIVE_DOTS, ONE_DOT
 from domain.calibration import Point
-from domain.errors import TrackerError
 from domain.study import Outcome
+from domain.view import ImageView
 from workflows.annotate_images import PAUSED, RESUMED, AnnotationSession
-from workflows.look_labels import LookResult, store_look
+from workflows.look_labels import LookResult
 from workflows.worklist import WorklistRow
 
 _HINTED_IMAGES = 3
@@ -56,17 +53,11 @@ class AnnotateStage(StageFrame):
         self.result: LookResult | None = None
         self._list = StageList(rows, target)
         self._clutch = clutch
-        self._labels = LabelsBeside(services)
         self.image = StageImage(services, self)
+        self.look = StageLook(services, session, self.image, clutch=clutch, show_draft=self.show_draft, parent=self)
         self._answer = StageAnswer(services, self._list)
         self._breaks = Breaks()
-        self._trial_id = ""
         self._before_pause = Phase.CARD
-        self._key_at_s = 0.0
-        self._draft = DraftSoon(self.show_draft, self)
-        self.seconds_to_mask: list[float] = []
-        self.seconds_to_first_mask: list[float] = []
-        self.seconds_to_image: list[float] = []
         self._has_begun = self._is_lost_in_look = False
         self._wants_out = self._is_unreadable = False
         self._bind()
@@ -82,6 +73,10 @@ class AnnotateStage(StageFrame):
         self.image.due.connect(self._show_image)
         self.image.is_late.connect(lambda: self.start_target.say(tr("Reading the image…")))
         self.image.unreadable.connect(self._on_image_unreadable)
+        self.look.begun.connect(self.image_shown)
+        self.look.labelled.connect(self._on_labels)
+        self.look.failed.connect(self._on_labels_failed)
+        self.look.lost.connect(self._offer_to_reconnect)
         StageViewLog(self.canvas, session, lambda: self.is_recording, self.result_bar.remark.say)
         self.canvas.painted.connect(self._on_painted)
 
@@ -93,12 +88,12 @@ class AnnotateStage(StageFrame):
     @property
     def is_recording(self) -> bool:
         """Whether the image is on the screen and gaze is counted for it."""
-        return self.phase is Phase.LOOKING and self._trial_id not in ("", "pending")
+        return self.phase is Phase.LOOKING and self.look.is_running
 
     @property
     def is_prepared(self) -> bool:
         """Whether the refiner has seen the image that is looked at."""
-        return self._labels.is_prepared(self.image_id)
+        return self.look.is_prepared(self.image_id)
 
     # opening and closing
 
@@ -202,7 +197,7 @@ class AnnotateStage(StageFrame):
     def look_again(self) -> None:
         """Look at the same image once more; the look before stays in the record."""
         if self.phase is Phase.LOOKING:
-            self._drop_look("again")
+            self.look.drop("again")
         if self.phase in (Phase.RESULT, Phase.LOOKING, Phase.SKIP):
             self._begin_image()
 
@@ -210,7 +205,7 @@ class AnnotateStage(StageFrame):
         """Ask for a reason, then go on without an answer."""
         if self.phase in (Phase.LOOKING, Phase.RESULT) or (self.phase is Phase.CARD and self._is_unreadable):
             if self.phase is Phase.LOOKING:
-                self._drop_look("skip")
+                self.look.drop("skip")
             self._show_card(Phase.SKIP, stage_cards.skip())
 
     def flag(self) -> None:
@@ -248,7 +243,7 @@ class AnnotateStage(StageFrame):
             self.result_bar.remark.show()
         else:
             if self.phase is Phase.LOOKING:
-                self._drop_look("leave")
+                self.look.drop("leave")
             self._go_out()
 
     def _put_or_go_out(self, phase: Phase, card: Card) -> None:
@@ -291,7 +286,6 @@ class AnnotateStage(StageFrame):
             self._offer_to_reconnect()
             return
         self._has_begun, self._is_unreadable = True, False
-        self._trial_id = ""
         self._go_to(Phase.START_TARGET)
         self.start_target.move_for(self._list.image_id)
         self.image.begin(self._list.ids_ahead)
@@ -299,7 +293,7 @@ class AnnotateStage(StageFrame):
     def _on_image_arrived(self) -> None:
         pixels, home_slice = self.image.pixels, self.image.home_slice
         self.canvas.set_pixels(pixels, keep_view=self.services.settings.lock_view, home_slice=home_slice)
-        self._labels.prepare(self._list.image_id, pixels.display_u8(home_slice))
+        self.look.prepare(self._list.image_id)
 
     def _on_image_unreadable(self, error: BaseException) -> None:
         self._is_unreadable = True
@@ -313,46 +307,18 @@ class AnnotateStage(StageFrame):
         self.canvas.setFocus()
 
     def _on_painted(self) -> None:
-        if self.phase is Phase.LOOKING and not self._trial_id:
-            # The backing store goes to the screen when this paint returns; the next turn of the loop is after it.
-            self._trial_id = "pending"
-            self.seconds_to_image.append(self.image.seconds_since_due())
-            QTimer.singleShot(0, self, self._begin_trial)
+        if self.phase is Phase.LOOKING:
+            self.look.note_paint(self._view_of_look, self._list.image_id, self._list.target)
 
-    def _begin_trial(self) -> None:
-        view = self.canvas.screen_view()
-        if self.phase is not Phase.LOOKING or view is None:
-            self._trial_id = ""  # paused at this very moment: the trial begins with the next paint
-            return
-        image_id = self._list.image_id
-        try:
-            self._trial_id = self.session.begin(image_id, self._list.target, view, clutch=self._clutch)
-        except TrackerError:
-            self._trial_id = ""
-            self._offer_to_reconnect()
-            return
-        self.image_shown.emit(image_id)
+    def _view_of_look(self) -> ImageView | None:
+        return self.canvas.screen_view() if self.phase is Phase.LOOKING else None
 
     def _end_look(self, outcome: Outcome) -> None:
-        if self._trial_id in ("", "pending"):
-            return
-        self._key_at_s = time.perf_counter()
-        self._draft.begin()
-        look = self.session.end(outcome=outcome)
-        self._trial_id = ""
-        self._go_to(Phase.WORKING)
-        home_slice = self.image.home_slice
-        self.canvas.go_to_slice(home_slice)
-        self._labels.make(
-            look,
-            self.image.pixels.display_u8(home_slice),
-            on_draft=self._draft.offer,
-            on_done=self._on_labels,
-            on_failed=self._on_labels_failed,
-        )
+        if self.look.end(outcome):
+            self._go_to(Phase.WORKING)
+            self.canvas.go_to_slice(self.image.home_slice)
 
     def _on_labels(self, result: LookResult) -> None:
-        self._draft.end()
         self.result = result
         self._go_to(Phase.RESULT)
         self.show_result(result)
@@ -360,21 +326,14 @@ class AnnotateStage(StageFrame):
             self._is_lost_in_look = False
             self.result_bar.remark.say(tr("The tracker was lost: this is what it saw."))
         self.canvas.repaint()
-        seconds = time.perf_counter() - self._key_at_s
-        self.seconds_to_mask.append(seconds)
-        self.seconds_to_first_mask.append(self._draft.seconds or seconds)
-        # Kept in the same turn of the loop in which it is shown: no key comes in between.
-        desk, study = self.services.desk, self.services.open_study
-        desk.store(lambda: store_look(study, result))
+        self.look.keep(result)  # no key comes between what is seen and what is kept
         image_id = result.record.image_id
-        desk.start_over(image_id, result.record.target, np.asarray(result.maps.levels[0]))
         self.mask_shown.emit(image_id)
         self.services.trial_saved.emit(image_id)
         if self._wants_out:
             self._go_out()
 
     def _on_labels_failed(self, error: BaseException) -> None:
-        self._draft.end()
         self.services.show_error(error)
         self._put_or_go_out(Phase.CARD, stage_cards.no_mask())
 
@@ -389,7 +348,7 @@ class AnnotateStage(StageFrame):
 
     def _after_decision(self) -> None:
         self.services.trial_saved.emit(self._list.image_id)
-        self._labels.forget(self._list.image_id)
+        self.look.forget(self._list.image_id)
         self._breaks.count_image()
         self._next()
 
@@ -445,19 +404,13 @@ class AnnotateStage(StageFrame):
         card = stage_cards.tracker_gone() if problem is None else stage_cards.cannot_open(problem)
         self._show_card(Phase.LOST, card)
 
-    def _drop_look(self, why: str) -> None:
-        if self._trial_id not in ("", "pending"):
-            self.session.key(why)
-            self.session.end()
-        self._trial_id = ""
-
     # while it runs
 
     def _on_nobody_seen(self, is_silent: bool) -> None:
         self._pause(stage_cards.silent() if is_silent else stage_cards.away())
 
     def _on_tracker_lost(self) -> None:
-        if self._trial_id not in ("", "pending"):
+        if self.look.is_running:
             self._is_lost_in_look = True
             self._end_look(Outcome.TARGET)  # what there is, is kept
         elif self.phase not in (Phase.WORKING, Phase.RESULT, Phase.SKIP, Phase.DONE):

@@ -174,7 +174,7 @@ class _Guide:
                 break
             self.look(stage, study, number, look_s)
             on_progress(Progress(number + 1, n_images, "looking at images (simulated gaze)"))
-        self.tour.seconds_to_image = list(stage.seconds_to_image)
+        self.tour.seconds_to_image = list(stage.look.seconds_to_image)
         self.press(stage, Qt.Key.Key_Escape)
 
     def look(self, stage: AnnotateStage, study: Study, number: int, look_s: float) -> None:
@@ -183,18 +183,18 @@ class _Guide:
         if number == 0:
             self.picture(stage, "looking")
         self.wait(lambda: stage.is_prepared)  # a look in real time takes longer than that
-        n_before = len(stage.seconds_to_mask)
+        n_before = len(stage.look.seconds_to_mask)
         has_target = truth is not None and bool(truth.any())
         self.press(stage, Qt.Key.Key_Return if has_target else Qt.Key.Key_N)
-        self.wait(lambda: len(stage.seconds_to_mask) > n_before)
+        self.wait(lambda: len(stage.look.seconds_to_mask) > n_before)
         result = stage.result
         if result is None:
             raise UserFacingError("A look gave no result.", "See the log.")
         if number < 3:
             self.picture(stage, f"mask_{number + 1}")
         self.tour.trial_ids.append(result.record.trial_id)
-        self.tour.seconds_to_mask.append(stage.seconds_to_mask[-1])
-        self.tour.seconds_to_first_mask.append(stage.seconds_to_first_mask[-1])
+        self.tour.seconds_to_mask.append(stage.look.seconds_to_mask[-1])
+        self.tour.seconds_to_first_mask.append(stage.look.seconds_to_first_mask[-1])
         if result.verdict == "stop":  # Enter would look again for ever with a poor simulated eye
             self.press(stage, Qt.Key.Key_F)
         else:

@@ -13,8 +13,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QMainWindow,
-    QMenu,
-    QProgressBar,
     QStackedWidget,
     QToolButton,
     QVBoxLayout,
@@ -23,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from app.action_table import ACTIONS
 from app.actions import ActionRegistry
-from app.background_task import Task, TaskRunner
+from app.background_task import TaskRunner
 from app.context import Services
 from app.error_dialog import ErrorHook
 from app.key_overlay import KeyOverlay
@@ -32,8 +30,8 @@ from app.screen import Screen, screens
 from app.screens.welcome import WelcomeScreen
 from app.texts import tr
 from app.theme import COLOURS, icon
-from app.widgets.plain import label, set_state
-from domain.events import CancelToken, OnProgress, Progress
+from app.widgets.top_bar import TopBar
+from domain.events import CancelToken, OnProgress
 from workflows.user_settings import UserSettings
 
 if TYPE_CHECKING:  # loaded when the first study is opened, after the window is painted
@@ -73,16 +71,9 @@ class MainWindow(QMainWindow):
         self._overlay: KeyOverlay | None = None
         self._build()
         self._bind_actions()
-        self.tasks.started.connect(self._on_task_started)
         self.tasks.failed.connect(self.error_hook.show)
         self.services.study_changed.connect(self._on_study_changed)
         self.services.annotator_changed.connect(self._on_annotator_changed)
-        self.services.settings_changed.connect(self._show_study)
-        self.services.tracker_changed.connect(self._show_tracker)
-        self._age_timer = QTimer(self)
-        self._age_timer.setInterval(30_000)
-        self._age_timer.timeout.connect(self._show_tracker)
-        self._age_timer.start()
         self._on_study_changed()
         self._resize_to_screen()
         self.navigate(FIRST_SCREEN)
@@ -187,7 +178,10 @@ class MainWindow(QMainWindow):
         body = QVBoxLayout()
         body.setSpacing(0)
         body.setContentsMargins(0, 0, 0, 0)
-        body.addWidget(self._top_bar())
+        self._bar = TopBar(self.services, self.tasks)
+        self._bar.switch_asked.connect(self.switch_user)
+        self._bar.password_asked.connect(self._change_password)
+        body.addWidget(self._bar)
         body.addWidget(self._stack, 1)
         whole = QHBoxLayout()
         whole.setSpacing(0)
@@ -244,39 +238,6 @@ class MainWindow(QMainWindow):
         self._rail_buttons[name] = made
         return made
 
-    def _top_bar(self) -> QFrame:
-        bar = QFrame()
-        bar.setProperty("role", "bar")
-        bar.setFixedHeight(44)
-        self._study_label = label("", "heading")
-        self._simulated_label = label(tr("simulated gaze"), "small")
-        self._task_label = label("", "small")
-        self._task_bar = QProgressBar()
-        self._task_bar.setFixedWidth(160)
-        self._task_bar.hide()
-        self._annotator_label = self._user_menu()
-        self._tracker_label = label("", "muted")
-        items = QHBoxLayout(bar)
-        items.setContentsMargins(20, 0, 20, 0)
-        items.setSpacing(14)
-        items.addWidget(self._study_label)
-        items.addWidget(self._simulated_label)
-        items.addStretch(1)
-        for widget in (self._task_label, self._task_bar, self._tracker_label, self._annotator_label):
-            items.addWidget(widget)
-        return bar
-
-    def _user_menu(self) -> QToolButton:
-        made = QToolButton()
-        made.setProperty("role", "user")
-        made.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        made.setToolTip(tr("Who works here"))
-        menu = QMenu(made)
-        menu.addAction(icon("user", COLOURS.text), tr("Switch user…"), self.switch_user)
-        menu.addAction(tr("Change my password…"), self._change_password)
-        made.setMenu(menu)
-        return made
-
     def switch_user(self) -> None:
         """Let somebody else sit down: what is under way is written first, then the next person is asked for."""
         if self.services.study is None:
@@ -312,25 +273,15 @@ class MainWindow(QMainWindow):
 
     # what changes
 
-    def _show_study(self) -> None:
-        study = self.services.study
-        self._study_label.setText(study.settings.name if study is not None else tr("No study open"))
-        self._simulated_label.setVisible(study is not None and study.settings.is_simulated)
-
     def _on_study_changed(self) -> None:
-        self._show_study()
         self._forget_screens()
-        self._show_rail()
-        self._show_tracker()
         self._on_annotator_changed()
 
     def _on_annotator_changed(self) -> None:
         if self.services.annotator != self._last_annotator:
             self._last_annotator = self.services.annotator
             self._forget_screens()
-        who = f"{self.services.annotator} · {tr(self.services.role.value)}"
-        self._annotator_label.setText(tr("Not signed in") if self.services.is_signed_out else who)
-        self._annotator_label.setVisible(self.services.study is not None)
+        self._bar.show_all()
         self._show_rail()
 
     def _forget_screens(self) -> None:
@@ -348,46 +299,11 @@ class MainWindow(QMainWindow):
             rail_button.setEnabled(not kind.needs_study or (self.services.study is not None and not is_signed_out))
             rail_button.setVisible(role in kind.roles)
 
-    def _show_tracker(self) -> None:
-        choice = self.services.tracker
-        name = tr("Simulated tracker") if choice.is_simulated else choice.serial or choice.name
-        if choice.verdict:
-            text = tr("{name}: {verdict}, {accuracy:.2f}°, {age} old").format(
-                name=name, verdict=tr(choice.verdict), accuracy=choice.accuracy_deg, age=choice.age_words
-            )
-        elif choice.is_simulated:
-            text = name
-        else:
-            text = tr("{name}: not calibrated").format(name=name)
-        self._tracker_label.setText(text)
-        set_state(self._tracker_label, "" if choice.verdict or choice.is_simulated else "warn")
-        self._tracker_label.setVisible(self.services.study is not None or bool(choice.verdict))
-
     def _mark_rail(self) -> None:
         for name, rail_button in self._rail_buttons.items():
             rail_button.setChecked(name == self._current)
             colour = COLOURS.accent if name == self._current else COLOURS.muted
             rail_button.setIcon(icon(screens.get(name).icon, colour))
-
-    def _on_task_started(self, task: Task) -> None:
-        if not task.text:
-            return
-        task.progressed.connect(lambda progress: self._on_task_progress(task, progress))
-        task.ended.connect(self._on_task_ended)
-        QTimer.singleShot(400, self, lambda: self._on_task_progress(task, Progress(0, 0)) if not task.is_over else None)
-
-    def _on_task_progress(self, task: Task, progress: Progress) -> None:
-        if task.is_over:
-            return
-        self._task_label.setText(task.text)
-        self._task_bar.show()
-        self._task_bar.setRange(0, progress.total)
-        self._task_bar.setValue(progress.done)
-
-    def _on_task_ended(self) -> None:
-        if not any(task.text and not task.is_over for task in self.tasks.active):
-            self._task_label.setText("")
-            self._task_bar.hide()
 
     def _toggle_full_screen(self) -> None:
         if self.isFullScreen():

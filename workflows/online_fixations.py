@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Protocol
+
 from domain.display import Display
 from domain.gaze import GazeSamples
 from domain.session import OnlineFixation
@@ -12,6 +15,16 @@ START_MS = 60.0
 """A fixation is announced once it is too long to be discarded (the I-VT filter's shortest)."""
 
 UPDATE_MS = 50.0
+
+
+class OnlineDetector(Protocol):
+    """What finds fixations while the samples come in."""
+
+    def push(self, samples: GazeSamples) -> Sequence[OnlineFixation]:
+        """Take samples; returns what is new: starts, updates, ends."""
+
+    def finish(self) -> Sequence[OnlineFixation]:
+        """The end of the recording; returns what was still open."""
 
 
 class OnlineFixations:

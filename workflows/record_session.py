@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ from domain.view import ImageView
 from storage.session_file import header_as_json
 from workflows.host_journal import HostJournal
 from workflows.host_revival import HostRevival
-from workflows.online_fixations import OnlineFixations
+from workflows.online_fixations import OnlineDetector, OnlineFixations
 from workflows.trial_memory import TrialMemory
 
 log = logging.getLogger(__name__)
@@ -42,18 +42,6 @@ NOT_GOING_ON = "recording_cannot_go_on"
 
 POLL_S = 10.0
 """Longest stretch that is advanced at once: the ring holds 54 s at 1200 Hz."""
-
-
-class OnlineDetector(Protocol):
-    """What finds fixations while the samples come in."""
-
-    def push(self, samples: GazeSamples) -> Sequence[OnlineFixation]:
-        """Take samples; returns what is new: starts, updates, ends."""
-        ...
-
-    def finish(self) -> Sequence[OnlineFixation]:
-        """The end of the recording; returns what was still open."""
-        ...
 
 
 class RecordSession:

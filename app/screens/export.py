@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from PySide6.QtCore import QSize, Qt, QUrl
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -16,19 +15,16 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QListWidget,
     QListWidgetItem,
-    QProgressBar,
     QVBoxLayout,
 )
 
-from app.background_task import Task
 from app.context import Services
 from app.screen import Screen, screens
 from app.target_choice import list_targets
 from app.texts import tr
 from app.theme import COLOURS, icon
-from app.widgets.plain import button, card, field_label, label, page, row
-from domain.errors import UserFacingError
-from domain.events import Progress
+from app.widgets.plain import button, card, field_label, label, page
+from app.widgets.task_row import TaskRow
 from domain.study import Role
 from processing.exporter import ExportOptions, Finding, exporters
 from workflows.export_dataset import ExportReport, export
@@ -55,8 +51,6 @@ class ExportScreen(Screen):
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
-        self._task: Task | None = None
-        self._done_folder: Path | None = None
         self._is_writing = False
         column, _head = page(
             self, tr("Export"), tr("A dataset for other programs. It is checked first and written whole or not at all.")
@@ -107,17 +101,16 @@ class ExportScreen(Screen):
         place.addWidget(button(tr("Choose…"), self._choose))
         form.addRow(field_label(tr("New folder")), place)
         column.addLayout(form)
-        self._go = button(tr("Export"), self.start, role="primary", icon_name="export")
-        self._cancel = button(tr("Cancel"), self._stop, icon_name="close")
-        self._cancel.setEnabled(False)
-        self._open = button(tr("Open the folder"), self._open_folder, icon_name="folder")
-        self._open.setEnabled(False)
-        column.addLayout(row(self._go, self._cancel, self._open, None))
-        self._bar = QProgressBar()
-        self._bar.setRange(0, 1)
-        column.addWidget(self._bar)
-        self._words = label("", "muted", wraps=True)
-        column.addWidget(self._words)
+        self.task_row = TaskRow(
+            self.services,
+            tr("Export"),
+            self.start,
+            icon_name="export",
+            stopped=tr("Stopped. Nothing half-written is left."),
+        )
+        self.task_row.ended.connect(self._on_ended)
+        self.task_row.offer(None)
+        column.addWidget(self.task_row)
         left.addWidget(frame)
         left.addStretch(1)
         return left
@@ -151,26 +144,16 @@ class ExportScreen(Screen):
             self._run(dry=False)
 
     def _run(self, *, dry: bool) -> None:
-        self._stop()
         study, name, options = self.services.open_study, self._format_name(), self._options()
         folder = Path(self._folder.text().strip() or str(study.folder / "exports" / name))
-        self._go.setEnabled(False)
         self._is_writing = not dry
-        self._cancel.setEnabled(not dry)
-        self._words.setText(tr("Checking…") if dry else tr("Writing…"))
-        self._task = self.services.tasks.start(
+        self.task_row.run(
             "" if dry else tr("Exporting"),
             lambda report, cancel: export(study, name, folder, options, dry_run=dry, on_progress=report, cancel=cancel),
             on_done=self._on_checked if dry else self._on_exported,
-            on_failed=self._on_failed,
-            on_progress=self._on_progress,
+            words=tr("Checking…") if dry else tr("Writing…"),
+            can_cancel=not dry,
         )
-        self._task.ended.connect(self._on_ended)
-
-    def _stop(self) -> None:
-        if self._task is not None and not self._task.is_over:
-            self._task.cancel()
-            self._words.setText(tr("Stopped. Nothing half-written is left."))
 
     def _choose(self) -> None:
         dialog = QFileDialog(self, tr("New folder"))
@@ -178,53 +161,33 @@ class ExportScreen(Screen):
         dialog.fileSelected.connect(self._folder.setText)
         dialog.open()
 
-    def _open_folder(self) -> None:
-        if self._done_folder is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._done_folder)))
-
     # what comes back
 
     def _on_checked(self, report: ExportReport) -> None:
         self._show(report)
         n_errors = sum(finding.level == "error" for finding in report.findings)
         if n_errors:
-            self._words.setText(tr("This cannot be exported yet; see what was found."))
+            self.task_row.say(tr("This cannot be exported yet; see what was found."))
         else:
-            self._words.setText(
+            self.task_row.say(
                 tr("{n} images would give {files} files.").format(n=report.n_images, files=len(report.paths))
             )
         self._files_title.setText(tr("What would be written"))
-        self._go.setEnabled(not n_errors)
+        self.task_row.go.setEnabled(not n_errors)
 
     def _on_exported(self, report: ExportReport) -> None:
         self._show(report)
-        self._done_folder = report.folder
-        self._open.setEnabled(True)
+        self.task_row.offer(report.folder)
         self._files_title.setText(tr("What was written"))
-        self._words.setText(
+        self.task_row.say(
             tr("Done: {files} files, {size:.1f} MB.").format(files=len(report.paths), size=report.n_bytes / 1e6)
         )
 
-    def _on_failed(self, error: BaseException) -> None:
-        if isinstance(error, UserFacingError):
-            self._words.setText(str(error))
-        else:
-            self.services.show_error(error)
-
-    def _on_progress(self, progress: Progress) -> None:
-        self._bar.setRange(0, max(progress.total, 1))
-        self._bar.setValue(progress.done)
-
     def _on_ended(self) -> None:
-        task = self._task
-        if task is not None and task.is_over:  # not one that was stopped for the one that runs
-            self._cancel.setEnabled(False)
-            self._bar.setRange(0, 1)
-            self._bar.setValue(0)
-            if (
-                self._is_writing
-            ):  # a check said before that it may be written, and may have been mended by another folder
-                self._go.setEnabled(True)
+        if (
+            self._is_writing
+        ):  # a check said before that it may be written; another folder may have mended what was wrong
+            self.task_row.go.setEnabled(True)
 
     def _on_choice(self) -> None:
         self._folder.setText(str(self.services.open_study.folder / "exports" / self._format_name()))

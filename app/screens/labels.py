@@ -27,24 +27,17 @@ from app.screen import Screen, screens
 from app.slices_ahead import SlicesAhead
 from app.texts import tr
 from app.widgets.image_canvas import ImageCanvas
+from app.widgets.label_settings import LabelSettings
 from app.widgets.layers import Layer, OutlineLayer, PictureLayer, PointsLayer, ScanpathLayer
-from app.widgets.plain import EmptyState, button, label, line, row
+from app.widgets.plain import EmptyState, button, label, line
 from app.widgets.trial_list import TrialList
 from app.widgets.viewer import PeekFilter, bind_view_actions, say_reading, say_unreadable
-from domain.labels import LabelMaps, LabelParameters
+from domain.labels import LabelMaps
 from domain.study import Role
 from domain.trial import TrialRecord
-from processing.refiner import refiners
 from workflows.view_trial import RawGaze, TrialView, mean_dice, open_trial, raw_samples_on_image, trials_with_gaze
 
 REFERENCE_COLOUR = "#FFFFFF"
-SOURCES = {
-    "none": "Heatmap as it is",
-    "crf": "Dense CRF",
-    "grabcut": "GrabCut",
-    "random_walker": "Random walker",
-}
-MAX_LEVELS = 5
 _RENEW_AFTER_MS = 40
 
 
@@ -65,7 +58,6 @@ class LabelsScreen(Screen):
         self._samples = RawGaze.none()
         self._slices = SlicesAhead(services.readers)
         self._task: Task | None = None
-        self._parameters: LabelParameters = services.open_study.settings.labels
         self.canvas = ImageCanvas()
         self.canvas.tells_slice = True
         self.pictures: PictureLoader[str, TrialView] = PictureLoader(
@@ -106,8 +98,8 @@ class LabelsScreen(Screen):
 
     def on_shown(self, **arguments: object) -> None:
         self._trials = trials_with_gaze(self.services.open_study)
-        self._parameters = self.services.open_study.settings.labels
-        self._show_parameters()
+        self._settings.show_parameters(self.services.open_study.settings.labels)
+        self._say_changed()
         is_masked = self.services.role is Role.ANNOTATOR
         if is_masked:
             self._trials = [trial for trial in self._trials if trial.annotator == self.services.annotator]
@@ -186,25 +178,10 @@ class LabelsScreen(Screen):
         column.addWidget(self._colours)
         column.addWidget(line())
         column.addWidget(label(tr("Label settings"), "heading"))
-        self._source = QComboBox()
-        for name in refiners.names():
-            self._source.addItem(tr(SOURCES.get(name, name)), name)
-        self._source.setAccessibleName(tr("Label source"))
-        self._source.currentIndexChanged.connect(self._on_source)
-        column.addWidget(self._source)
-        self._sigma_words = label("", "small")
-        self._sigma = QSlider(Qt.Orientation.Horizontal)
-        self._sigma.setRange(5, 160)
-        self._sigma.setAccessibleName(tr("Width of the Gaussian"))
-        self._sigma.valueChanged.connect(self._on_sigma)
-        column.addWidget(self._sigma_words)
-        column.addWidget(self._sigma)
-        self._level_rows: list[tuple[QWidget, QSlider]] = []
-        for number in range(MAX_LEVELS):
-            column.addWidget(self._level_row(number))
-        self._more = button(tr("Add a level"), self._add_level, role="quiet", icon_name="plus")
-        self._fewer = button(tr("Take one away"), self._drop_level, role="quiet", icon_name="close")
-        column.addLayout(row(self._more, self._fewer, None))
+        self._settings = LabelSettings(self.services.open_study.settings.labels)
+        self._settings.changed.connect(self._on_settings)
+        self._settings.levels_changed.connect(self._on_levels)
+        column.addWidget(self._settings)
         column.addWidget(line())
         column.addWidget(label(tr("Agreement"), "heading"))
         self._dice_words = label("", "", wraps=True)
@@ -228,82 +205,25 @@ class LabelsScreen(Screen):
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         return scroll
 
-    def _level_row(self, number: int) -> QWidget:
-        holder = QWidget()
-        column = QVBoxLayout(holder)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2)
-        words = label("", "small")
-        words.setObjectName("words")
-        slider = QSlider(Qt.Orientation.Horizontal)
-        slider.setRange(1, 99)
-        slider.setAccessibleName(tr("Threshold of level {n}").format(n=number + 1))
-        slider.valueChanged.connect(lambda value: self._on_threshold(number, value))
-        column.addWidget(words)
-        column.addWidget(slider)
-        self._level_rows.append((holder, slider))
-        return holder
-
     # settings
 
-    def _show_parameters(self) -> None:
-        parameters = self._parameters
-        widgets = [self._source, self._sigma, *(slider for _, slider in self._level_rows)]
-        for widget in widgets:
-            widget.blockSignals(True)
-        self._source.setCurrentIndex(max(0, self._source.findData(parameters.source)))
-        self._sigma.setValue(round(parameters.sigma))
-        unit = tr("px of 768") if parameters.heatmap_mode == "published" else tr("degrees")
-        self._sigma_words.setText(tr("σ {sigma:.0f} {unit}").format(sigma=parameters.sigma, unit=unit))
-        for number, (holder, slider) in enumerate(self._level_rows):
-            is_used = number < len(parameters.thresholds)
-            holder.setVisible(is_used)
-            if is_used:
-                threshold = parameters.thresholds[number]
-                slider.setValue(round(threshold * 100))
-                words = holder.findChild(QWidget, "words")
-                colour = LEVEL_COLOURS[number]
-                if words is not None:
-                    words.setProperty("text", tr("Level {n}: from {level:.2f}").format(n=number + 1, level=threshold))
-                    words.setStyleSheet(f"border-left: 4px solid {colour}; padding-left: 6px;")
-        for widget in widgets:
-            widget.blockSignals(False)
-        self._more.setEnabled(len(parameters.thresholds) < MAX_LEVELS)
-        self._fewer.setEnabled(len(parameters.thresholds) > 1)
-        self._use.setEnabled(parameters != self.services.open_study.settings.labels)
-
-    def _change(self, parameters: LabelParameters) -> None:
-        self._parameters = parameters
-        self._all_words.setText("")
-        self._show_parameters()
+    def _on_settings(self) -> None:
+        self._say_changed()
         self._renew.start()
 
-    def _on_source(self, _index: int) -> None:
-        self._change(replace(self._parameters, source=str(self._source.currentData())))
-
-    def _on_sigma(self, value: int) -> None:
-        self._change(replace(self._parameters, sigma=float(value)))
-
-    def _on_threshold(self, number: int, value: int) -> None:
-        thresholds = list(self._parameters.thresholds)
-        thresholds[number] = value / 100
-        self._parameters = replace(self._parameters, thresholds=tuple(thresholds))
-        self._all_words.setText("")
-        self._show_parameters()
+    def _on_levels(self) -> None:
+        self._say_changed()
         if self._maps is not None:  # levels alone need no new map
-            self._show_maps(replace(self._maps, parameters=self._parameters))
+            self._show_maps(replace(self._maps, parameters=self._settings.parameters))
 
-    def _add_level(self) -> None:
-        lowest = min(self._parameters.thresholds)
-        self._change(replace(self._parameters, thresholds=(*self._parameters.thresholds, max(0.05, lowest - 0.1))))
-
-    def _drop_level(self) -> None:
-        self._change(replace(self._parameters, thresholds=self._parameters.thresholds[:-1]))
+    def _say_changed(self) -> None:
+        self._all_words.setText("")
+        self._use.setEnabled(self._settings.parameters != self.services.open_study.settings.labels)
 
     def _use_for_study(self) -> None:
         study = self.services.open_study
-        study.update_settings(replace(study.settings, labels=self._parameters))
-        self._show_parameters()
+        study.update_settings(replace(study.settings, labels=self._settings.parameters))
+        self._say_changed()
         self._all_words.setText(tr("New labels of this study are made like this from now on."))
 
     # maps
@@ -348,7 +268,7 @@ class LabelsScreen(Screen):
             self._show_layers()
 
     def _make_maps(self) -> None:
-        view, parameters = self._view, self._parameters
+        view, parameters = self._view, self._settings.parameters
         if view is None:
             return
         self._stop()
@@ -363,7 +283,7 @@ class LabelsScreen(Screen):
             self._task.cancel()
 
     def _show_maps(self, maps: LabelMaps) -> None:
-        if self._view is None or maps.parameters.thresholds != self._parameters.thresholds:
+        if self._view is None or maps.parameters.thresholds != self._settings.parameters.thresholds:
             return
         self._maps = maps
         values = self._view.level_dice(maps)
@@ -407,7 +327,7 @@ class LabelsScreen(Screen):
         self.canvas.set_slice_layer(PointsLayer(xy) if len(xy) else None)
 
     def _compare_all(self) -> None:
-        study, trials, parameters = self.services.open_study, list(self._trials), self._parameters
+        study, trials, parameters = self.services.open_study, list(self._trials), self._settings.parameters
         self._compare.setEnabled(False)
         task = self.services.tasks.start(
             tr("Comparing with reviewed masks"),

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from PySide6.QtCore import QSize, Qt, QUrl
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -18,12 +17,11 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QListWidget,
     QListWidgetItem,
-    QProgressBar,
     QVBoxLayout,
     QWidget,
 )
 
-from app.background_task import Task, Work
+from app.background_task import Work
 from app.context import Services
 from app.picture_loader import PictureLoader
 from app.screen import Screen, screens
@@ -32,10 +30,10 @@ from app.texts import tr
 from app.widgets.image_canvas import ImageCanvas
 from app.widgets.layers import MaskLayer
 from app.widgets.plain import EmptyState, button, card, field_label, label, page, row
+from app.widgets.task_row import TaskRow
 from app.widgets.thumbnails import ThumbnailSource, icon_of
 from app.widgets.viewer import say_reading, say_unreadable
-from domain.errors import UserFacingError
-from domain.events import CancelToken, OnProgress, Progress
+from domain.events import CancelToken, OnProgress
 from domain.pixels import ImagePixels
 from domain.slice_stack import SliceStack
 from domain.study import Role
@@ -68,8 +66,6 @@ class PredictScreen(Screen):
     def __init__(self, services: Services) -> None:
         super().__init__(services)
         study = services.open_study
-        self._task: Task | None = None
-        self._out: Path | None = None
         self._mask: Mask | None = None
         self._thumbnails = ThumbnailSource(lambda image_id: thumbnail(study, image_id), self)
         self._thumbnails.arrived.connect(self._on_thumbnail)
@@ -125,7 +121,7 @@ class PredictScreen(Screen):
         self.pictures.stop()
 
     def close_screen(self) -> None:
-        self._stop()
+        self.task_row.stop()
         self.pictures.stop()
         self._thumbnails.close()
 
@@ -161,17 +157,16 @@ class PredictScreen(Screen):
         place.addWidget(self._folder, 1)
         place.addWidget(button(tr("Choose…"), self._choose))
         column.addWidget(self._place)
-        self._go = button(tr("Predict"), self.start, role="primary", icon_name="predict")
-        self._cancel = button(tr("Cancel"), self._stop, icon_name="close")
-        self._cancel.setEnabled(False)
-        self._open = button(tr("Open the folder"), self._open_folder, icon_name="folder")
-        self._open.hide()
-        column.addLayout(row(self._go, self._cancel, self._open, None))
-        self._bar = QProgressBar()
-        self._bar.setRange(0, 1)
-        column.addWidget(self._bar)
-        self._words = label("", "muted", wraps=True)
-        column.addWidget(self._words)
+        self.task_row = TaskRow(
+            self.services,
+            tr("Predict"),
+            self.start,
+            icon_name="predict",
+            stopped=tr("Stopped. What was predicted so far is kept."),
+        )
+        self.task_row.ended.connect(self._on_ended)
+        self.task_row.open.hide()
+        column.addWidget(self.task_row)
         self._show_what()
         return frame
 
@@ -260,7 +255,7 @@ class PredictScreen(Screen):
     def _predict_folder(self, model: Path) -> None:
         folder = Path(self._folder.text().strip())
         if not self._folder.text().strip() or not folder.is_dir():
-            self._words.setText(tr("Choose the folder with the images."))
+            self.task_row.say(tr("Choose the folder with the images."))
             self._folder.setFocus()
             return
         out = _free_folder(folder.parent / f"{folder.name}-predicted")
@@ -271,54 +266,25 @@ class PredictScreen(Screen):
             return predict_folder(folder, out, model, on_progress=report, cancel=cancel)
 
         def on_done(found: list[PredictedImage]) -> None:
-            self._out = out
-            self._open.show()
+            self.task_row.offer(out)
+            self.task_row.open.show()
             words = tr("Predicted: {n}. Masks, probability maps and uncertainty are in {folder}.")
-            self._words.setText(words.format(n=len(found), folder=out))
+            self.task_row.say(words.format(n=len(found), folder=out))
 
         self._run(work, on_done)
 
     def _run(self, work: Work, on_done: Callable[..., object]) -> None:
-        self._go.setEnabled(False)
-        self._cancel.setEnabled(True)
-        self._words.setText(tr("Loading the model…"))
-        self._task = self.services.tasks.start(
-            tr("Predicting"),
-            work,
-            on_done=on_done,
-            on_failed=self._on_failed,
-            on_progress=self._on_progress,
-        )
-        self._task.ended.connect(self._on_ended)
-
-    def _stop(self) -> None:
-        if self._task is not None and not self._task.is_over:
-            self._task.cancel()
-            self._words.setText(tr("Stopped. What was predicted so far is kept."))
-
-    def _on_progress(self, progress: Progress) -> None:
-        self._bar.setRange(0, progress.total)
-        self._bar.setValue(progress.done)
-        if self._task is not None and not self._task.is_over:
-            self._words.setText(tr("{n} of {total} images").format(n=progress.done, total=progress.total))
+        words = tr("{n} of {total} images")
+        self.task_row.run(tr("Predicting"), work, on_done=on_done, words=tr("Loading the model…"), progress_words=words)
 
     def _on_predicted(self, predicted: tuple[str, list[PredictedImage]]) -> None:
         words = tr("Predicted: {n}. Look at the doubtful ones first.")
-        self._words.setText(words.format(n=len(predicted[1])))
+        self.task_row.say(words.format(n=len(predicted[1])))
         self._show_list_of(predicted)
 
-    def _on_failed(self, error: BaseException) -> None:
-        if isinstance(error, UserFacingError):
-            self._words.setText(str(error))
-        else:
-            self.services.show_error(error)
-
     def _on_ended(self) -> None:
-        self._go.setEnabled(True)
-        self._cancel.setEnabled(False)
-        self._bar.setRange(0, 1)
-        self._bar.setValue(0)
-        if self._task is not None and self._task.cancel_token.is_cancelled:
+        self.task_row.go.setEnabled(True)
+        if self.task_row.was_stopped:
             self.refresh()
 
     def _show_list_of(self, listed: tuple[str, list[PredictedImage]]) -> None:
@@ -402,10 +368,6 @@ class PredictScreen(Screen):
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.fileSelected.connect(self._folder.setText)
         dialog.open()
-
-    def _open_folder(self) -> None:
-        if self._out is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._out)))
 
 
 def _run_name(model: Path) -> str:

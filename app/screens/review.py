@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from app.consensus_preview import ConsensusPreview
 from app.context import Services
 from app.picture_loader import PictureLoader
 from app.screen import Screen, screens
@@ -22,20 +22,14 @@ from app.widgets.mask_comparison import MODES, MaskComparison
 from app.widgets.plain import EmptyState
 from app.widgets.review_panel import ReviewPanel, colour_of
 from app.widgets.viewer import PeekFilter, bind_view_actions, say_reading, say_unreadable
-from domain.events import CancelToken, OnProgress
 from domain.pixels import ImagePixels
 from domain.slice_stack import SliceStack
 from domain.study import Role
 from storage.mask_table import NOT_PEOPLE, MaskVersion
 from storage.review_table import Decision
-from workflows.agreement import Consensus, Method, find_consensus
 from workflows.mask_history import restore
-from workflows.review import QUICK_REASONS, Candidate, ReviewCase, cases, decide, history, undo
+from workflows.review import Candidate, ReviewCase, cases, decide, history, undo
 from workflows.review_edit import ReviewEdit
-
-# K goes through these: what is shown now, what comes next.
-NEXT_METHOD: dict[str, Method | None] = {"": "majority", "majority": "staple", "staple": None}
-
 
 _Key = tuple[str, tuple[MaskVersion, ...]]
 _Picture = tuple[ImagePixels | SliceStack, int | None, list[NDArray[np.bool_]]]
@@ -55,7 +49,6 @@ class ReviewScreen(Screen):
         self._cases: list[ReviewCase] = []
         self._place = 0
         self._wanted_name = ""
-        self._preview: Consensus | None = None
         self._before_restore: MaskVersion | None = None
         self.pictures: PictureLoader[_Key, _Picture] = PictureLoader(
             services.readers,
@@ -82,12 +75,19 @@ class ReviewScreen(Screen):
         middle.addWidget(self.shown, 1)
         body.addLayout(middle, 1)
         self._panel = ReviewPanel(services.actions)
+        self.consensus = ConsensusPreview(
+            services,
+            self.shown,
+            self._panel,
+            seen=lambda: None if self.editing.is_active else self._seen(),
+            on_change=lambda is_shown: self._store_key.setEnabled(is_shown),
+        )
         self.versions = VersionPaging(
             services,
             self.shown,
             self._panel.versions,
             hides_names=lambda: self._list.is_blind,
-            before_past=self._drop_preview,
+            before_past=lambda: self.consensus.drop(),
         )
         body.addWidget(self._panel)
         whole = QVBoxLayout(self)
@@ -184,11 +184,7 @@ class ReviewScreen(Screen):
         """Send the chosen mask back with a reason."""
         if self._decidable() is None:
             return
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for number, reason in enumerate(QUICK_REASONS, start=1):
-            menu.addAction(f"&{number}   {tr(reason)}", partial(self.return_for, reason))
-        menu.popup(self._panel.back.mapToGlobal(self._panel.back.rect().topLeft()))
+        self._panel.ask_reason(self.return_for)
 
     def return_for(self, reason: str) -> None:
         """Send the chosen mask back for this reason."""
@@ -244,7 +240,7 @@ class ReviewScreen(Screen):
         candidate = self._decidable()
         if candidate is None or self.editing.is_active:
             return
-        self._drop_preview()
+        self.consensus.drop()
         work = ReviewEdit(self.services.open_study, candidate.version)
         self._set_editing(True)
         words = tr("Editing: {name}").format(name=candidate.shown_name)
@@ -275,41 +271,20 @@ class ReviewScreen(Screen):
     def next_consensus(self) -> None:
         """Preview the majority, then STAPLE, then none; nothing is stored yet."""
         case = self._seen()
-        method = NEXT_METHOD[self._preview.method if self._preview is not None else ""]
-        if case is None or method is None:
-            self._drop_preview()
-            return
-        self._start_versions()
-        study, image_id, target = self.services.open_study, case.image_id, case.target
-
-        def work(_report: OnProgress, _cancel: CancelToken) -> Consensus:
-            return find_consensus(study, image_id, target=target, method=method)
-
-        self.services.tasks.start("", work, on_done=self._show_preview)
+        if case is None:
+            self.consensus.drop()
+        else:
+            self._start_versions()
+            self.consensus.next(case)
 
     def store_consensus(self) -> None:
         """Keep the consensus that is shown as a version of its own; it can then be accepted."""
-        found = self._preview
+        found = self.consensus.shown
         if found is not None:
             number = found.store(self.services.open_study)
             self.services.trial_saved.emit(found.image_id)
             self._read(found.image_id, stays=True, chosen="consensus", target=found.target)
             self._panel.said.setText(tr("The consensus is stored, version {n}.").format(n=number))
-
-    def _show_preview(self, found: Consensus) -> None:
-        case = self._seen()
-        if case is None or (case.image_id, case.target) != (found.image_id, found.target) or self.editing.is_active:
-            return
-        self._preview = found
-        self._store_key.setEnabled(True)
-        self._panel.show_consensus(found, [(c.version.annotator, c.shown_name) for c in case.candidates])
-        self.shown.set_preview(found.mask)
-
-    def _drop_preview(self) -> None:
-        self._preview = None
-        self._store_key.setEnabled(False)
-        self._panel.show_consensus(None, [])
-        self.shown.set_preview(None)
 
     def _decide(self, decision: Decision, reason: str = "") -> None:
         case, candidate = self._case(), self._decidable()
@@ -347,7 +322,7 @@ class ReviewScreen(Screen):
         self._open(place, chosen)
 
     def _open(self, place: int, chosen: str = "") -> None:
-        self._drop_preview()
+        self.consensus.drop()
         self.versions.start(None)
         self._panel.said.setText("")
         self._wanted_name = chosen

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
-from PySide6.QtCore import Signal, SignalInstance
-from PySide6.QtWidgets import QButtonGroup, QComboBox, QFrame, QLineEdit, QPushButton, QRadioButton, QVBoxLayout
+from PySide6.QtCore import Qt, Signal, SignalInstance
+from PySide6.QtWidgets import QButtonGroup, QComboBox, QFrame, QLineEdit, QMenu, QPushButton, QRadioButton, QVBoxLayout
 
 from app.actions import ActionRegistry
 from app.colour_maps import LEVEL_COLOURS
@@ -16,7 +17,7 @@ from app.widgets.version_pager import VersionPager
 from storage.mask_table import CONSENSUS
 from storage.review_table import Difficulty
 from workflows.agreement import Consensus
-from workflows.review import Candidate
+from workflows.review import QUICK_REASONS, Candidate
 
 DIFFICULTIES: tuple[Difficulty, ...] = ("", "easy", "medium", "hard")
 METHOD_WORDS = {"majority": "Majority", "staple": "STAPLE"}
@@ -115,6 +116,14 @@ class ReviewPanel(QFrame):
     def say_difficulty(self, difficulty: Difficulty) -> None:
         """Choose one; the same again takes it back."""
         self._difficulty.setCurrentIndex(0 if self.difficulty == difficulty else DIFFICULTIES.index(difficulty))
+
+    def ask_reason(self, on_reason: Callable[[str], object]) -> None:
+        """Why a mask goes back: one key each."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for number, reason in enumerate(QUICK_REASONS, start=1):
+            menu.addAction(f"&{number}   {tr(reason)}", partial(on_reason, reason))
+        menu.popup(self.back.mapToGlobal(self.back.rect().topLeft()))
 
     def clear_words(self) -> None:
         """Comment and difficulty belong to one decision."""

@@ -43,9 +43,9 @@ def look_and_answer(stage: AnnotateStage, study: Study, wait: Callable[..., None
     wait(lambda: stage.is_recording, 30)
     truth = study.ground_truth(stage.image_id)
     stage.session.recording.advance(LOOK_S)
-    n_before = len(stage.seconds_to_mask)
+    n_before = len(stage.look.seconds_to_mask)
     QTest.keyClick(stage, Qt.Key.Key_Return if truth is None or truth.any() else Qt.Key.Key_N)
-    wait(lambda: len(stage.seconds_to_mask) > n_before, 90)
+    wait(lambda: len(stage.look.seconds_to_mask) > n_before, 90)
     QTest.keyClick(stage, Qt.Key.Key_Return)
 
 

@@ -139,13 +139,13 @@ def test_that_a_consensus_is_seen_first_then_stored_and_can_be_accepted(window, 
     study = window.services.study
     image_id = reviewed._cases[0].image_id
     press(reviewed, Qt.Key.Key_K)
-    wait_until(lambda: reviewed._preview is not None)
-    assert reviewed._preview.method == "majority"
+    wait_until(lambda: reviewed.consensus.shown is not None)
+    assert reviewed.consensus.shown.method == "majority"
     assert "Majority of 2 masks" in reviewed._panel._consensus_words.text()
     press(reviewed, Qt.Key.Key_K)
-    wait_until(lambda: reviewed._preview.method == "staple")
+    wait_until(lambda: reviewed.consensus.shown.method == "staple")
     assert study.mask_versions(image_id, "consensus", "polyp") == []
-    wanted = reviewed._preview.mask
+    wanted = reviewed.consensus.shown.mask
     press(reviewed, Qt.Key.Key_Return)
     stored = study.mask_versions(image_id, "consensus", "polyp")[-1]
     assert stored.origin == "consensus"

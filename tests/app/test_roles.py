@@ -118,7 +118,7 @@ def test_that_the_next_person_starts_clean_after_switch_user(window, guarded, wa
     QTest.keyClick(window, Qt.Key.Key_U, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
     assert window.current_screen == "sign_in"
     assert guarded.person is None
-    assert window._annotator_label.text() == "Not signed in"
+    assert window._bar._annotator_label.text() == "Not signed in"
     type_in(window, "rita", SECRET)
     wait_until(lambda: window.current_screen == "worklist")
     window.navigate("review")

@@ -51,6 +51,7 @@ def test_that_a_worklist_of_10_images_is_done_with_keys_only(window, wait_until,
     wait_until(lambda: stage.phase is Phase.DONE)
     QTest.keyClick(stage, Qt.Key.Key_Return)
     wait_until(lambda: window.current_screen == "worklist" and not window.tasks.active, 60)
+    wait_until(lambda: window.services.desk.is_written)  # the last decision is in the journal, and on its way
     study = window.services.study
     statuses = study.statuses(ANNOTATOR, "polyp")
     assert {statuses[image_id] for image_id in image_ids} == {TrialStatus.DONE}
@@ -81,9 +82,9 @@ def test_that_zoom_pan_and_flip_while_recording_are_logged_and_gaze_still_lands_
         changed_at.append(changed_at[-1] + 4000.0)
         QTest.keyClick(stage, key)
     stage.session.recording.advance(4.0)
-    n_before = len(stage.seconds_to_mask)
+    n_before = len(stage.look.seconds_to_mask)
     QTest.keyClick(stage, Qt.Key.Key_Return)
-    wait_until(lambda: len(stage.seconds_to_mask) > n_before, 90)
+    wait_until(lambda: len(stage.look.seconds_to_mask) > n_before, 90)
     record = stage.result.record
     xy = record.fixations.xy_norm * np.array(truth.shape[::-1])
     for began in changed_at:  # after each change the simulated eye searches before it dwells

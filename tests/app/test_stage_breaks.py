@@ -213,7 +213,7 @@ def test_that_levels_of_the_heatmap_stand_in_for_a_mask_that_is_slow_and_only_th
     QTest.keyClick(stage, ENTER)  # nothing can be accepted yet
     assert stage.phase is Phase.WORKING
     wait_until(lambda: stage.phase is Phase.RESULT, 90)
-    assert stage.seconds_to_first_mask[-1] < stage.seconds_to_mask[-1]
+    assert stage.look.seconds_to_first_mask[-1] < stage.look.seconds_to_mask[-1]
     result = stage.result
     assert np.array_equal(window.services.desk.mask((stage.image_id, "polyp")), result.maps.levels[0])
     assert not np.array_equal(result.maps.refined, result.maps.heatmap)

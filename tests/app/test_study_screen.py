@@ -81,7 +81,7 @@ def test_that_a_preset_is_taken_with_one_button(window, shown):
 
 
 @pytest.mark.window
-def test_that_new_targets_and_a_new_name_are_everywhere_at_once(window, shown):
+def test_that_new_targets_and_a_new_name_are_everywhere_at_once(window, wait_until, shown):
     boxes = {
         "annotate": "_targets",
         "worklist": "_targets",
@@ -99,11 +99,12 @@ def test_that_new_targets_and_a_new_name_are_everywhere_at_once(window, shown):
     card.save()
     shown._study_name.setText("Another name")
     shown._save()
-    assert window._study_label.text() == "Another name"
+    assert window._bar._study_label.text() == "Another name"
     for name, box in boxes.items():
         window.navigate(name)
         made = getattr(window.screen_widget(name), box)
         assert [made.itemText(place) for place in range(made.count())] == ["lesion", "ulcer"], name
     window.navigate("correct")
+    wait_until(lambda: window.screen_widget("correct").place is not None)
     assert window.screen_widget("correct").place[1] == "lesion"
     assert window.current_screen == "correct"

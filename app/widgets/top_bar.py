@@ -1,0 +1,111 @@
+"""The line above every screen: which study, what runs, which tracker, and who works."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QProgressBar, QToolButton
+
+from app.background_task import Task, TaskRunner
+from app.context import Services
+from app.texts import tr
+from app.theme import COLOURS, icon
+from app.widgets.plain import label, set_state
+from domain.events import Progress
+
+AGE_EVERY_MS = 30_000
+TASK_SHOWN_AFTER_MS = 400
+
+
+class TopBar(QFrame):
+    """Follows the services and the tasks by itself. switch_asked, password_asked: from the menu of who works."""
+
+    switch_asked = Signal()
+    password_asked = Signal()
+
+    def __init__(self, services: Services, tasks: TaskRunner) -> None:
+        super().__init__()
+        self._services, self._tasks = services, tasks
+        self.setProperty("role", "bar")
+        self.setFixedHeight(44)
+        self._study_label = label("", "heading")
+        self._simulated_label = label(tr("simulated gaze"), "small")
+        self._task_label = label("", "small")
+        self._task_bar = QProgressBar()
+        self._task_bar.setFixedWidth(160)
+        self._task_bar.hide()
+        self._annotator_label = self._user_menu()
+        self._tracker_label = label("", "muted")
+        items = QHBoxLayout(self)
+        items.setContentsMargins(20, 0, 20, 0)
+        items.setSpacing(14)
+        items.addWidget(self._study_label)
+        items.addWidget(self._simulated_label)
+        items.addStretch(1)
+        for widget in (self._task_label, self._task_bar, self._tracker_label, self._annotator_label):
+            items.addWidget(widget)
+        tasks.started.connect(self._on_task_started)
+        services.settings_changed.connect(self._show_study)
+        services.tracker_changed.connect(self._show_tracker)
+        self._age_timer = QTimer(self)
+        self._age_timer.setInterval(AGE_EVERY_MS)
+        self._age_timer.timeout.connect(self._show_tracker)
+        self._age_timer.start()
+
+    def show_all(self) -> None:
+        """Another study, or somebody else."""
+        self._show_study()
+        self._show_tracker()
+        who = f"{self._services.annotator} · {tr(self._services.role.value)}"
+        self._annotator_label.setText(tr("Not signed in") if self._services.is_signed_out else who)
+        self._annotator_label.setVisible(self._services.study is not None)
+
+    def _user_menu(self) -> QToolButton:
+        made = QToolButton()
+        made.setProperty("role", "user")
+        made.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        made.setToolTip(tr("Who works here"))
+        menu = QMenu(made)
+        menu.addAction(icon("user", COLOURS.text), tr("Switch user…"), self.switch_asked.emit)
+        menu.addAction(tr("Change my password…"), self.password_asked.emit)
+        made.setMenu(menu)
+        return made
+
+    def _show_study(self) -> None:
+        study = self._services.study
+        self._study_label.setText(study.settings.name if study is not None else tr("No study open"))
+        self._simulated_label.setVisible(study is not None and study.settings.is_simulated)
+
+    def _show_tracker(self) -> None:
+        choice = self._services.tracker
+        name = tr("Simulated tracker") if choice.is_simulated else choice.serial or choice.name
+        if choice.verdict:
+            text = tr("{name}: {verdict}, {accuracy:.2f}°, {age} old").format(
+                name=name, verdict=tr(choice.verdict), accuracy=choice.accuracy_deg, age=choice.age_words
+            )
+        elif choice.is_simulated:
+            text = name
+        else:
+            text = tr("{name}: not calibrated").format(name=name)
+        self._tracker_label.setText(text)
+        set_state(self._tracker_label, "" if choice.verdict or choice.is_simulated else "warn")
+        self._tracker_label.setVisible(self._services.study is not None or bool(choice.verdict))
+
+    def _on_task_started(self, task: Task) -> None:
+        if not task.text:
+            return
+        task.progressed.connect(lambda progress: self._on_task_progress(task, progress))
+        task.ended.connect(self._on_task_ended)
+        QTimer.singleShot(TASK_SHOWN_AFTER_MS, self, lambda: self._on_task_progress(task, Progress(0, 0)))
+
+    def _on_task_progress(self, task: Task, progress: Progress) -> None:
+        if task.is_over:
+            return
+        self._task_label.setText(task.text)
+        self._task_bar.show()
+        self._task_bar.setRange(0, progress.total)
+        self._task_bar.setValue(progress.done)
+
+    def _on_task_ended(self) -> None:
+        if not any(task.text and not task.is_over for task in self._tasks.active):
+            self._task_label.setText("")
+            self._task_bar.hide()
