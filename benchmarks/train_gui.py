@@ -71,7 +71,7 @@ def _measured(folder: Path, seconds: float, size: str) -> list[Figure]:
     if not isinstance(page, TrainScreen):
         raise TypeError("the training page is another screen than this program knows")
     page.changes = {"steps": 100_000, "evaluate_every": 0}
-    page.chooses_labels.setChecked(False)
+    page.card.chooses_labels.setChecked(False)
     window.navigate("train")
     idle, _, _ = _frames(page, seconds)
     page.start()

@@ -7,15 +7,7 @@ import subprocess
 from typing import Any, ClassVar
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QFrame,
-    QHBoxLayout,
-    QLineEdit,
-    QMessageBox,
-    QVBoxLayout,
-)
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMessageBox, QScrollArea, QVBoxLayout, QWidget
 
 from app.context import Services
 from app.cost_question import CostQuestion
@@ -23,12 +15,12 @@ from app.label_choice_words import label_choice_words
 from app.model_choice import ModelChoice
 from app.screen import Screen, screens
 from app.texts import tr
-from app.widgets.plain import button, card, label, page, row, set_state
+from app.widgets.new_run_card import NewRunCard
+from app.widgets.plain import page
 from app.widgets.run_history import RunHistory
-from app.widgets.run_progress import RunProgress
 from domain.study import Role
 from training.messages import LAST_WORDS, Event, RunState, number_of
-from training.prediction_of_cost import Estimate, Reason, suggested_preset
+from training.prediction_of_cost import Estimate, suggested_preset
 from training.supervisor import TrainingRun
 from training.threads import threads_beside_a_window
 from workflows.model_shelf import active_model, previous_model
@@ -38,16 +30,7 @@ from workflows.view_trial import trials_with_gaze
 POLL_MS = 150
 CLOSE_AFTER_S = 10.0
 _LEFT_WIDTH = 430
-PRESETS = {
-    "tiny": "Quick try: minutes, on any computer",
-    "best": "Best result: for a GPU",
-    "reference": "Reference: the published method",
-}
-REASONS: dict[Reason, str] = {
-    "no_gpu": "Suggested here: the quick try, since there is no GPU. The best result takes hours to days without one.",
-    "few_images": "Suggested here: the quick try, since the best result needs labels of 20 images or more.",
-    "gpu": "Suggested here: the best result, since there is a GPU and enough labelled images.",
-}
+_SCROLL_BAR = 12
 STATE_WORDS = {state: state.value for state in RunState}
 
 
@@ -71,16 +54,23 @@ class TrainScreen(Screen):
         self._is_paused = False
         self._is_stopping = False
         self._is_busy = False
-        self._is_preset_chosen = False
         self._n_labelled = 0
         column, _head = page(
             self, tr("Train"), tr("A model learns from the labels of this study. Everything stays on this computer.")
         )
         body = QHBoxLayout()
-        body.setSpacing(18)
-        left = QVBoxLayout()
+        body.setSpacing(18 - _SCROLL_BAR)
+        aside = QWidget()
+        left = QVBoxLayout(aside)
+        left.setContentsMargins(0, 0, 0, 0)
         left.setSpacing(14)
-        left.addWidget(self._start_card())
+        self.card = NewRunCard(_LEFT_WIDTH)
+        self.card.wants_start.connect(self.start)
+        self.card.wants_pause.connect(self.pause)
+        self.card.wants_stop.connect(self._ask_to_stop)
+        self.card.preset_changed.connect(self._ask_cost)
+        self.card.labels_changed.connect(self._show_sightline_command)
+        left.addWidget(self.card)
         self.history = RunHistory()
         self.history.setFixedWidth(_LEFT_WIDTH)
         self.history.chosen.connect(self._show_run)
@@ -90,17 +80,18 @@ class TrainScreen(Screen):
         self.views.opened.connect(self._open_image)
         self.curves = self.views.curves
         self.history.compared.connect(self.views.compare)
-        body.addLayout(left, 0)
+        body.addWidget(_scrolled(aside), 0)
         body.addWidget(self.views, 1)
         column.addLayout(body, 1)
         self._timer = QTimer(self)
-        self._timer.setInterval(POLL_MS)
-        self._timer.timeout.connect(self._poll)
+        self._timer.setInterval(POLL_MS // 2)
+        self._timer.timeout.connect(self._on_tick)
+        self._is_turn_of_plots = False
         self._cost_question = CostQuestion(services, self)
-        self._cost_question.answered.connect(self._cost.setText)
+        self._cost_question.answered.connect(self.card.show_cost)
         self._cost_question.estimated.connect(self._suggest)
         self.choice = ModelChoice(services, self)
-        self.choice.said.connect(self._say)
+        self.choice.said.connect(self.card.say)
         self.choice.busy.connect(self._set_busy)
         self.choice.changed.connect(self._show_history)
         self.history.wants_use.connect(self.choice.offer)
@@ -121,11 +112,6 @@ class TrainScreen(Screen):
         """What a run from this page changes of its preset: one processor stays with the window."""
         return {"threads": self._threads, **self.changes}
 
-    @property
-    def cost_words(self) -> str:
-        """What the run is predicted to take."""
-        return self._cost.text()
-
     def close_screen(self) -> None:
         self._timer.stop()
         self._cost_question.stop()
@@ -136,62 +122,17 @@ class TrainScreen(Screen):
             except TimeoutError:
                 self.run.kill()
 
-    # building
-
-    def _start_card(self) -> QFrame:
-        frame, column = card(spacing=10)
-        frame.setFixedWidth(_LEFT_WIDTH)
-        column.addWidget(label(tr("New run"), "heading"))
-        self._data_words = label("", "muted", wraps=True)
-        column.addWidget(self._data_words)
-        self._preset = QComboBox()
-        for name, words in PRESETS.items():
-            self._preset.addItem(tr(words), name)
-        self._preset.setAccessibleName(tr("Kind of training"))
-        self._preset.currentIndexChanged.connect(lambda _index: self._ask_cost())
-        self._preset.activated.connect(self._on_preset_chosen)
-        column.addWidget(self._preset)
-        self._reason = label("", "small", wraps=True)
-        self._reason.hide()
-        column.addWidget(self._reason)
-        self._cost = label("", "muted", wraps=True)
-        column.addWidget(self._cost)
-        self.chooses_labels = QCheckBox(tr("Let the reviewed masks choose the label source"))
-        self.chooses_labels.setChecked(True)
-        self.chooses_labels.setToolTip(
-            tr("Compares all sources on training images that have a mask; another one must be clearly better.")
-        )
-        self.chooses_labels.toggled.connect(lambda _on: self._show_sightline_command())
-        column.addWidget(self.chooses_labels)
-        self.start_button = button(tr("Train"), self.start, role="primary", icon_name="play")
-        self._pause_button = button(tr("Pause"), self.pause, icon_name="pause")
-        self._stop_button = button(tr("Stop"), self._ask_to_stop, icon_name="stop")
-        column.addLayout(row(self.start_button, self._pause_button, self._stop_button, None))
-        self._state = label(tr("Nothing is being trained."), "", wraps=True)
-        column.addWidget(self._state)
-        self._progress = RunProgress()
-        column.addWidget(self._progress)
-        self._note = label("", "small", wraps=True)
-        self._note.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._note.hide()
-        column.addWidget(self._note)
-        self.command_line = QLineEdit()
-        self.command_line.setReadOnly(True)
-        self.command_line.setAccessibleName(tr("The same from the command line"))
-        column.addLayout(row(label(tr("Command line"), "small"), self.command_line))
-        return frame
-
     # what the user does
 
     def start(self) -> None:
         """Freeze the study and train on it."""
-        study, preset_name = self.services.open_study, str(self._preset.currentData())
-        chooses_labels, changes = self.chooses_labels.isChecked(), self.settings
+        study, preset_name = self.services.open_study, self.card.preset_name
+        chooses_labels, changes = self.card.chooses_labels.isChecked(), self.settings
         self._cost_question.stop()
         self._show_sightline_command()
         self._set_busy(True)
-        self._say(tr("Taking a snapshot of the study…"), "")
-        self._remark("")
+        self.card.say(tr("Taking a snapshot of the study…"), "")
+        self.card.remark("")
         self.views.clear()
         self.services.tasks.start(
             tr("Preparing the training"),
@@ -216,7 +157,7 @@ class TrainScreen(Screen):
         """Stop at the next step; the run can be resumed later."""
         if self.run is not None:
             self._is_stopping = True
-            self._say(tr("Stopping…"), "warn")
+            self.card.say(tr("Stopping…"), "warn")
             self.run.stop()
 
     def _ask_to_stop(self) -> None:
@@ -240,17 +181,25 @@ class TrainScreen(Screen):
     def _on_started(self, run: TrainingRun) -> None:
         self.run = run
         self._is_paused = self._is_stopping = self._is_busy = False
-        self._progress.begin()
-        self._remark(label_choice_words(run.folder.folder))
+        self.card.progress.begin()
+        self.card.remark(label_choice_words(run.folder.folder))
         self._timer.start()
         self._show_buttons()
         self._show_history()
 
     def _on_refused(self, error: BaseException) -> None:
         self._is_busy = False
-        self._say(tr("This study cannot be trained yet."), "warn")
+        self.card.say(tr("This study cannot be trained yet."), "warn")
         self._show_buttons()
         self.services.show_error(error)
+
+    def _on_tick(self) -> None:
+        """Words and bar at one tick, a plot at the next: no frame paints both."""
+        if self._is_turn_of_plots:
+            self.curves.refresh()
+        else:
+            self._poll()
+        self._is_turn_of_plots = not self._is_turn_of_plots
 
     def _poll(self) -> None:
         if self.run is None:
@@ -259,12 +208,11 @@ class TrainScreen(Screen):
         events = self.run.poll()
         for event in events:
             self._take(event)
-        self.curves.refresh()
         # After its last word a worker has nothing to lose: nobody waits for the end of its process.
         if has_ended or any(event.get("event") in LAST_WORDS for event in events):
             self._timer.stop()
             name, is_done, self.run = self.run.folder.folder.name, self.run.state is RunState.DONE, None
-            self._progress.end(is_done=is_done)
+            self.card.progress.end(is_done=is_done)
             self._show_buttons()
             self._show_history()
             self.history.choose(name)
@@ -280,77 +228,68 @@ class TrainScreen(Screen):
         state = RunState(str(event["state"]))
         self._is_paused = state is RunState.PAUSED
         look = {RunState.DONE: "good", RunState.FAILED: "bad", RunState.STOPPED: "warn", RunState.PAUSED: "warn"}
-        self._say(tr(STATE_WORDS[state]).capitalize(), look.get(state, ""))
+        self.card.say(tr(STATE_WORDS[state]).capitalize(), look.get(state, ""))
+        self._show_line(state, int(event.get("step") or 0))
         self._show_buttons()
 
     def _on_progress(self, event: Event) -> None:
-        self._progress.show_share(int(event.get("done") or 0), int(event.get("total") or 0))
+        self.card.progress.show_share(int(event.get("done") or 0), int(event.get("total") or 0))
 
     def _on_estimate(self, event: Event) -> None:
-        self._cost.setText(str(event.get("text", "")))
+        self.card.show_cost(str(event.get("text", "")))
 
     def _on_finding(self, event: Event) -> None:
-        found = f"{event.get('message', '')} {event.get('hint', '')}".strip()
-        self._remark("\n".join(filter(None, (self._note.text(), found))))
+        self.card.remark(f"{event.get('message', '')} {event.get('hint', '')}".strip(), is_more=True)
 
     def _on_step(self, event: Event) -> None:
         step, total = int(event["step"]), int(event["total"])
-        self._progress.show_step(event)
-        self._say(tr("Training: step {step} of {total}").format(step=step, total=total), "")
+        self.card.progress.show_step(event)
+        self.card.say(tr("Training: step {step} of {total}").format(step=step, total=total), "")
         self.curves.add_step(event)
 
     def _on_evaluation(self, event: Event) -> None:
         step, dice = int(event["step"]), number_of(event, "dice")
         self.curves.add_dice(str(event.get("split", "val")), step, dice)
-        self._progress.show_dice(dice)
+        self.card.progress.show_dice(dice)
+        if self.run is not None:
+            self._show_line(self.run.state, step, dice)
 
     def _on_preview(self, event: Event) -> None:
         if self.run is not None:
             self.curves.show_pictures(self.run.folder.folder, [str(name) for name in event.get("files") or []])
 
     def _on_failed(self, event: Event) -> None:
-        self._say(tr("Failed: {reason}").format(reason=event.get("reason", "")), "bad")
-        self._remark(str(event.get("hint", "")))
+        self.card.say(tr("Failed: {reason}").format(reason=event.get("reason", "")), "bad")
+        self.card.remark(str(event.get("hint", "")))
 
     def _on_done(self, event: Event) -> None:
-        self._say(tr("Done. The model is ready."), "good")
+        self.card.say(tr("Done. The model is ready."), "good")
 
     def _on_saving(self, event: Event) -> None:
-        self._say(tr("Stopping… Step {step} is being saved.").format(step=event.get("step", 0)), "warn")
+        self.card.say(tr("Stopping… Step {step} is being saved.").format(step=event.get("step", 0)), "warn")
 
     def _on_stopped(self, event: Event) -> None:
-        self._say(tr("Stopped at step {step}; it can be resumed.").format(step=event.get("step", 0)), "warn")
+        self.card.say(tr("Stopped at step {step}; it can be resumed.").format(step=event.get("step", 0)), "warn")
 
     # what it will cost, and how to do it without this window
 
     def _ask_cost(self) -> None:
-        study, name = self.services.open_study, str(self._preset.currentData())
+        study, name = self.services.open_study, self.card.preset_name
         self._show_sightline_command()
         self._cost_question.ask(lambda: training_config(study, name, self.settings), self._n_labelled)
 
     def _suggest(self, estimate: Estimate) -> None:
         """The first answer tells which device is here: the preset follows it until the user chooses one."""
         name, why = suggested_preset(self._n_labelled, has_gpu=estimate.has_gpu)
-        self._reason.setText(tr(REASONS[why]))
-        self._reason.show()
-        if not self._is_preset_chosen:
-            self._preset.setCurrentIndex(self._preset.findData(name))
-
-    def _on_preset_chosen(self, _index: int) -> None:
-        self._is_preset_chosen = True
+        self.card.suggest(name, why)
 
     def _show_sightline_command(self) -> None:
         folder = str(self.services.open_study.folder)
-        words = ["sightline", "train", folder, "--preset", str(self._preset.currentData())]
-        words += ["--labels", "auto"] if self.chooses_labels.isChecked() else []
+        words = ["sightline", "train", folder, "--preset", self.card.preset_name]
+        words += ["--labels", "auto"] if self.card.chooses_labels.isChecked() else []
         for name, value in self.settings.items():
             words += ["--set", f"{name}={json.dumps(value)}"]
-        self._show_command(subprocess.list2cmdline(words))
-
-    def _show_command(self, words: str) -> None:
-        self.command_line.setText(words)
-        self.command_line.setCursorPosition(0)
-        self.command_line.setToolTip(words)
+        self.card.show_command(subprocess.list2cmdline(words))
 
     # earlier runs and their models
 
@@ -368,9 +307,9 @@ class TrainScreen(Screen):
         self._show_run(run)
         self._cost_question.stop()
         folder = str(self.services.open_study.folder)
-        self._show_command(subprocess.list2cmdline(["sightline", "train", folder, "--resume", run.name]))
+        self.card.show_command(subprocess.list2cmdline(["sightline", "train", folder, "--resume", run.name]))
         self._set_busy(True)
-        self._say(tr("Resuming {name}…").format(name=run.name), "")
+        self.card.say(tr("Resuming {name}…").format(name=run.name), "")
         self.services.tasks.start(
             tr("Resuming the training"),
             lambda _report, _cancel: TrainingRun.start_again(run.folder),
@@ -380,17 +319,13 @@ class TrainScreen(Screen):
 
     # inside
 
-    def _remark(self, words: str) -> None:
-        self._note.setText(words)
-        self._note.setVisible(bool(words))
+    def _show_line(self, state: RunState, step: int, dice: float | None = None) -> None:
+        if self.run is not None:
+            self.history.show_progress(self.run.folder.folder.name, state, step, dice)
 
     def _set_busy(self, is_busy: bool) -> None:
         self._is_busy = is_busy
         self._show_buttons()
-
-    def _say(self, words: str, state: str) -> None:
-        self._state.setText(words)
-        set_state(self._state, state)
 
     def _show_data(self) -> None:
         study = self.services.open_study
@@ -399,21 +334,29 @@ class TrainScreen(Screen):
         words = tr("{n} of {total} images have gaze labels.").format(n=n_labelled, total=n_images)
         if study.settings.is_simulated:
             words += " " + tr("The gaze of this study is simulated.")
-        self._data_words.setText(words)
+        self.card.show_data(words)
         self._show_buttons()
 
     def _show_buttons(self) -> None:
         is_running = self.run is not None and self.run.is_alive
-        self.start_button.setEnabled(not is_running and not self._is_busy)
-        self._preset.setEnabled(not is_running and not self._is_busy)
-        self.chooses_labels.setEnabled(not is_running and not self._is_busy)
+        self.card.allow(
+            is_running=is_running, is_busy=self._is_busy, is_paused=self._is_paused, is_stopping=self._is_stopping
+        )
         self.history.allow(is_busy=is_running or self._is_busy)
-        self._pause_button.setEnabled(is_running)
-        self._pause_button.setText(tr("Go on") if self._is_paused else tr("Pause"))
-        self._stop_button.setEnabled(is_running and not self._is_stopping)
 
     def _show_history(self) -> None:
         study = self.services.open_study
         active, previous = active_model(study), previous_model(study)
         self.history.show_models(active.stem if active else "", previous.stem if previous else "")
         self.history.show_runs(runs_of(study))
+
+
+def _scrolled(widget: QWidget) -> QScrollArea:
+    """All of it also on a small screen with large letters."""
+    area = QScrollArea()
+    area.setWidget(widget)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setFixedWidth(_LEFT_WIDTH + _SCROLL_BAR)
+    return area

@@ -22,6 +22,7 @@ _GAP = 8
 _FIRST_STEPS = 50  # the x axis shows at least these: a run that begins would change it with every other point
 _TICK_PX = 90  # room for one tick of the x axis
 _GRID = 0.7
+_IN_A_LINE = 3  # names in the legend
 
 
 class CurvePlot(pyqtgraph.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
@@ -50,9 +51,9 @@ class CurvePlot(pyqtgraph.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no
         item.showGrid(x=True, y=True, alpha=_GRID)
         ground = QColor(COLOURS.panel)
         ground.setAlphaF(0.75)
-        # Where the curves rarely are: losses fall, shares rise.
+        # Where the curves rarely are: losses fall; above a share of 1 there is nothing, so a line is left for it there.
         self._legend = item.addLegend(
-            offset=(-_GAP, -_GAP) if is_share else (-_GAP, _GAP),
+            offset=(-_GAP, 1) if is_share else (-_GAP, _GAP),
             pen=None,
             brush=ground,
             labelTextColor=COLOURS.muted,
@@ -99,6 +100,9 @@ class CurvePlot(pyqtgraph.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no
             self.addItem(curve.line)
             self.addItem(curve.dots)
             self._legend.addItem(curve.sample, name)
+            if self._is_share:
+                self._legend.setColumnCount(min(len(self._curves), _IN_A_LINE))
+                self._show_y_range()
             for sample, label in self._legend.items[-1:]:
                 _keep_as_picture(sample)
                 _keep_as_picture(label.item)
@@ -160,7 +164,11 @@ class CurvePlot(pyqtgraph.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no
         widest = max(metrics.horizontalAdvance(text) for text in ("0.00", *(text for _, text in ticks)))
         axis.setWidth(widest + metrics.height() + 2 * _GAP)
         axis.setTicks([ticks])
-        self.getViewBox().setYRange(y_axis.low, y_axis.high, padding=0)
+        above = 0.0
+        if self._is_share and self._curves:
+            room = self._legend.boundingRect().height() + _GAP / 2
+            above = room / max(room, self.getViewBox().height() - room)
+        self.getViewBox().setYRange(y_axis.low, y_axis.high + above * (y_axis.high - y_axis.low), padding=0)
 
     def _small_font(self) -> QFont:
         font = QFont(self.font())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTableWidget, QTableWidgetItem, QVBoxLayout
 
 from app.texts import tr
@@ -10,6 +10,7 @@ from app.widgets.plain import ElidedLabel, button, label, row
 from training.messages import RunState
 from workflows.train_model import RunSummary
 
+_LEAST_HEIGHT = 96  # heads and two lines
 _CAN_BE_RESUMED = (RunState.STOPPED, RunState.FAILED)
 
 
@@ -34,7 +35,7 @@ class RunHistory(QFrame):
         self.back = button("", self.wants_back.emit, role="quiet", icon_name="undo")
         self._in_use = ElidedLabel("muted")
         column = QVBoxLayout(self)
-        column.setContentsMargins(18, 18, 18, 18)
+        column.setContentsMargins(18, 14, 18, 14)
         column.setSpacing(8)
         column.addWidget(label(tr("Runs"), "heading"))
         column.addWidget(self.table, 1)
@@ -65,6 +66,16 @@ class RunHistory(QFrame):
         self.table.blockSignals(False)
         self._show_buttons()
 
+    def show_progress(self, name: str, state: RunState, step: int, dice: float | None = None) -> None:
+        """How far the run is that goes on: its files tell it later."""
+        for line, run in enumerate(self._runs):
+            if run.name == name:
+                told = {1: tr(state.value), 2: f"{step} / {run.total}", 3: "" if dice is None else f"{dice:.3f}"}
+                for place, text in told.items():
+                    item = self.table.item(line, place)
+                    if item is not None and text:
+                        item.setText(text)
+
     def choose(self, name: str) -> None:
         """Put the choice on a run."""
         line = next((n for n, run in enumerate(self._runs) if run.name == name), -1)
@@ -84,7 +95,7 @@ class RunHistory(QFrame):
         self._show_buttons()
 
     def _make_table(self) -> QTableWidget:
-        table = QTableWidget(0, 4)
+        table = _Table(0, 4)
         table.setHorizontalHeaderLabels([tr("Run"), tr("State"), tr("Steps"), "Dice"])
         table.setAccessibleName(tr("Runs"))
         table.verticalHeader().setVisible(False)
@@ -125,3 +136,13 @@ class RunHistory(QFrame):
         self.resume.setEnabled(is_free and run is not None and run.state in _CAN_BE_RESUMED)
         self.use.setEnabled(is_free and run is not None and run.has_model and run.name != self._active)
         self.back.setEnabled(is_free)
+
+
+class _Table(QTableWidget):
+    """A few lines high where there is no room for more."""
+
+    def sizeHint(self) -> QSize:
+        return QSize(super().sizeHint().width(), _LEAST_HEIGHT)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(super().minimumSizeHint().width(), _LEAST_HEIGHT)

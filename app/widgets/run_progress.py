@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QGridLayout, QLabel, QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QVBoxLayout, QWidget
 
 from app.texts import tr
 from app.widgets.plain import label
 from training.messages import Event, number_of
+
+_SLOW = 0.2  # steps in a second; below, the seconds of a step say more
 
 
 class RunProgress(QWidget):
@@ -16,15 +18,20 @@ class RunProgress(QWidget):
         super().__init__()
         self._bar = QProgressBar()
         self._bar.setRange(0, 1)
-        facts = QGridLayout()
-        facts.setHorizontalSpacing(18)
+        facts = QHBoxLayout()
+        facts.setSpacing(18)
         self._facts: dict[str, QLabel] = {}
-        for number, (name, words) in enumerate(
-            (("speed", tr("Speed")), ("eta", tr("Time left")), ("memory", tr("Memory")), ("dice", "Dice"))
+        for name, words in (
+            ("speed", tr("Speed")),
+            ("eta", tr("Time left")),
+            ("memory", tr("Memory")),
+            ("dice", tr("Dice of the validation images")),
         ):
-            facts.addWidget(label(words, "small"), 0, number)
-            self._facts[name] = label("–")
-            facts.addWidget(self._facts[name], 1, number)
+            self._facts[name] = label("", "muted")
+            self._facts[name].setToolTip(words)
+            self._facts[name].setAccessibleName(words)
+            facts.addWidget(self._facts[name])
+        facts.addStretch(1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(10)
@@ -34,14 +41,14 @@ class RunProgress(QWidget):
 
     def begin(self) -> None:
         """A run is on its way."""
-        for words in self._facts.values():
-            words.setText("–")
+        for name in self._facts:
+            self._show(name, "")
         self._bar.setRange(0, 0)
         self.show()
 
     def end(self, *, is_done: bool = False) -> None:
         """No time is left any more."""
-        self._facts["eta"].setText("–")
+        self._show("eta", "")
         if is_done or self._bar.maximum() == 0:
             self._bar.setRange(0, 1)
             self._bar.setValue(int(is_done))
@@ -54,14 +61,21 @@ class RunProgress(QWidget):
     def show_step(self, event: Event) -> None:
         """One step event of the run."""
         self.show_share(int(event["step"]), int(event["total"]))
-        self._facts["speed"].setText(tr("{n:.1f} it/s").format(n=number_of(event, "it_per_s")))
-        self._facts["eta"].setText(_duration(number_of(event, "eta_s")))
+        rate = number_of(event, "it_per_s")
+        is_slow = 0 < rate < _SLOW
+        words = tr("{n:.0f} s a step").format(n=1 / rate) if is_slow else tr("{n:.1f} it/s").format(n=rate)
+        self._show("speed", words)
+        self._show("eta", tr("{time} left").format(time=_duration(number_of(event, "eta_s"))))
         memory = number_of(event, "memory_bytes")
-        self._facts["memory"].setText(f"{memory / 1e9:.1f} GB" if memory > 0 else "–")
+        self._show("memory", f"{memory / 1e9:.1f} GB" if memory > 0 else "")
 
     def show_dice(self, dice: float) -> None:
         """The newest evaluation."""
-        self._facts["dice"].setText(f"{dice:.3f}")
+        self._show("dice", f"Dice {dice:.3f}")
+
+    def _show(self, name: str, words: str) -> None:
+        self._facts[name].setText(words)
+        self._facts[name].setVisible(bool(words))
 
 
 def _duration(seconds: float) -> str:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QIcon, QPixmap
+from PySide6.QtCore import QMargins, QSize, Qt, Signal
+from PySide6.QtGui import QIcon, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QListView, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from app.texts import tr
 from app.widgets.plain import label
 from workflows.run_comparison import WorstImage
 
-_PICTURE = QSize(224, 168)
-_CELL = QSize(248, 204)
+_N_SHOWN = 10
+_LEAST_WIDTH = 120
+_GAP, _WORDS, _SCROLL_BAR = 20, 24, 16
 
 
 class WorstImages(QWidget):
@@ -29,8 +31,7 @@ class WorstImages(QWidget):
         self.list.setViewMode(QListView.ViewMode.IconMode)
         self.list.setMovement(QListView.Movement.Static)
         self.list.setResizeMode(QListView.ResizeMode.Adjust)
-        self.list.setIconSize(_PICTURE)
-        self.list.setGridSize(_CELL)
+        self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.list.setFrameShape(QListWidget.Shape.NoFrame)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.itemClicked.connect(self._on_chosen)
@@ -55,6 +56,20 @@ class WorstImages(QWidget):
         some = tr("Validation images, the lowest Dice first. Orange: the model, blue: the mask. Click one to open it.")
         none = tr("A finished run with reviewed validation masks shows here the images that it predicts worst.")
         self._words.setText(some if images else none)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Ten pictures as large as the room allows."""
+        super().resizeEvent(event)
+        room = self.list.contentsRect().size().shrunkBy(QMargins(0, 0, _SCROLL_BAR, 0))
+        # Of all grids that hold ten, the one with the largest pictures.
+        sizes = []
+        for columns in range(2, 7):
+            width = room.width() // columns - _GAP
+            height = room.height() // math.ceil(_N_SHOWN / columns) - _GAP - _WORDS
+            sizes.append(max(_LEAST_WIDTH, min(width, height * 4 // 3)))
+        width = max(sizes)
+        self.list.setIconSize(QSize(width, width * 3 // 4))
+        self.list.setGridSize(QSize(width + _GAP - 2, width * 3 // 4 + _GAP // 2 + _WORDS))
 
     def _on_chosen(self, item: QListWidgetItem) -> None:
         self.opened.emit(str(item.data(Qt.ItemDataRole.UserRole)))

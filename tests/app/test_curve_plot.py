@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from pyqtgraph import AxisItem
+from PySide6.QtCore import QPointF
 from PySide6.QtGui import QColor, QImage
 
 from app.let_run import let_run
@@ -134,3 +135,19 @@ def test_that_values_lie_between_round_numbers() -> None:
         "4\u202f000",
     ]
     assert [text for _, text in Axis(-0.2, 0.2).ticks(4)] == ["-0.2", "-0.1", "0.0", "0.1", "0.2"]
+
+
+def test_that_no_share_lies_under_the_legend(qapp: object) -> None:
+    made = CurvePlot("step", "Dice", is_share=True)
+    made.resize(700, 170)
+    made.show()
+    for step in range(60):
+        made.add("level disagreement", step, 0.3)
+        made.add("Dice (val)", step, 1.0)
+    made.refresh()
+    let_run(50)
+    legend = made.getPlotItem().legend
+    lowest = legend.mapRectToScene(legend.boundingRect()).bottom()
+    highest = made.getViewBox().mapViewToScene(QPointF(30, 1.0)).y()
+    assert lowest <= highest
+    made.close()

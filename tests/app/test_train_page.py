@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QMessageBox, QPushButton
+from PySide6.QtWidgets import QLabel, QMessageBox, QPushButton, QScrollArea
 
 from app.main_window import MainWindow
 from app.model_choice import comparison_words
@@ -66,18 +66,18 @@ def test_that_a_study_is_trained_stopped_resumed_and_its_model_put_into_use_and_
     assert isinstance(page, TrainScreen)
     page.changes = {**SMALL, "steps": 4000, "checkpoint_every": 20, "evaluate_every": 20}
     window.navigate("train")
-    assert page.command_line.text().startswith("sightline train ")
-    assert "--set steps=4000" in page.command_line.text()
-    assert page.command_line.text().count("--labels auto") == 1
-    page.chooses_labels.setChecked(False)
-    assert "--labels" not in page.command_line.text()
-    wait_until(lambda: page.cost_words.startswith("Predicted: processor (CPU)"), 60)
-    assert page.cost_words.endswith((" MB", " GB"))
+    assert page.card.command_line.text().startswith("sightline train ")
+    assert "--set steps=4000" in page.card.command_line.text()
+    assert page.card.command_line.text().count("--labels auto") == 1
+    page.card.chooses_labels.setChecked(False)
+    assert "--labels" not in page.card.command_line.text()
+    wait_until(lambda: page.card.cost_words.startswith("Predicted: processor (CPU)"), 60)
+    assert page.card.cost_words.endswith((" MB", " GB"))
 
-    offered = page.command_line.text()
-    QTest.mouseClick(page.start_button, Qt.MouseButton.LeftButton)
+    offered = page.card.command_line.text()
+    QTest.mouseClick(page.card.start_button, Qt.MouseButton.LeftButton)
     wait_until(lambda: page.curves.dice_plot.n_points("Dice (val)") >= 2, 90)
-    assert page.command_line.text() == offered, "the line that does the same, not the worker's own"
+    assert page.card.command_line.text() == offered, "the line that does the same, not the worker's own"
     assert not page.history.resume.isEnabled()
     page.stop()
     wait_until(lambda: page.run is None, 30)
@@ -88,7 +88,7 @@ def test_that_a_study_is_trained_stopped_resumed_and_its_model_put_into_use_and_
 
     QTest.mouseClick(page.history.resume, Qt.MouseButton.LeftButton)
     wait_until(lambda: page.run is not None, 30)
-    assert page.command_line.text().endswith(f"--resume {stopped.name}")
+    assert page.card.command_line.text().endswith(f"--resume {stopped.name}")
     n_before = page.curves.loss_plot.n_points("loss")
     assert n_before > 0, "the curve of before stays"
     wait_until(lambda: page.curves.loss_plot.n_points("loss") > n_before, 60)
@@ -131,7 +131,7 @@ def test_that_a_refused_training_says_on_the_page_why_and_what_to_do(
     page = window.screen_widget("train")
     assert isinstance(page, TrainScreen)
     page.changes = dict(SMALL)
-    page.chooses_labels.setChecked(False)
+    page.card.chooses_labels.setChecked(False)
     window.navigate("train")
     page.start()
     wait_until(lambda: page.run is not None, 30)
@@ -140,7 +140,43 @@ def test_that_a_refused_training_says_on_the_page_why_and_what_to_do(
     assert "most of the looking time lies off the image" in shown
     assert "Calibrate again" in shown
     assert runs_of(study)[0].state is RunState.FAILED
-    assert page.start_button.isEnabled()
+    assert page.card.start_button.isEnabled()
+
+
+@pytest.mark.window
+def test_that_the_page_shows_all_of_a_run_on_a_small_screen(window: MainWindow, tmp_path: Path) -> None:
+    window.resize(1366, 768)
+    window.services.set_annotator("anna", Role.ADMIN)
+    window.use_study(looked_at(tmp_path / "study"))
+    page = window.screen_widget("train")
+    assert isinstance(page, TrainScreen)
+    window.navigate("train")
+    page.card.suggest("tiny", "no_gpu")
+    page.card.show_cost("Predicted: processor (CPU), fp32: about 48 s, 555 MB")
+    page.card.progress.begin()
+    page.card.progress.show_step(
+        {"step": 3, "total": 9, "it_per_s": 0.04, "eta_s": 150.0, "memory_bytes": 2e9, "event": "step"}
+    )
+    page.card.progress.show_dice(0.7512)
+    QTest.qWait(100)
+    shown = {words.text(): words for words in page.card.progress.findChildren(QLabel) if words.isVisible()}
+    assert list(shown) == ["25 s a step", "2 min left", "2.0 GB", "Dice 0.751"]
+    assert all(words.height() >= words.fontMetrics().height() for words in shown.values())
+    bar = page.findChild(QScrollArea).verticalScrollBar()
+    assert bar.maximum() == 0, "nothing of the left column is out of sight"
+    page.card.allow(is_running=True, is_busy=False, is_paused=True, is_stopping=False)
+    assert not page.card.chooses_labels.isVisible()
+
+
+@pytest.mark.window
+def test_that_the_history_follows_the_run_that_goes_on(qapp: object) -> None:
+    history = RunHistory()
+    history.show_runs([RunSummary("b", Path(), RunState.STOPPED, "tiny", 0, 9, None, False)])
+    history.show_progress("b", RunState.PAUSED, 4)
+    history.show_progress("b", RunState.TRAINING, 5, 0.5)
+    history.show_progress("a", RunState.DONE, 9)
+    assert [history.table.item(0, place).text() for place in range(4)] == ["b", "training", "5 / 9", "0.500"]
+    history.deleteLater()
 
 
 @pytest.mark.window
