@@ -22,6 +22,7 @@ _GAP = 8
 _FIRST_STEPS = 50  # the x axis shows at least these: a run that begins would change it with every other point
 _TICK_PX = 90  # room for one tick of the x axis
 _GRID = 0.7
+_COLUMN_PX = 2  # points are thinned for columns of this width
 _IN_A_LINE = 3  # names in the legend
 
 
@@ -184,8 +185,8 @@ class _Curve:
         self.n_drawn = 0
         """How many points had been given when it was drawn."""
         # Qt draws a line of one pixel many times as fast as a wider one, so it is drawn twice to be as bright.
-        pen = pyqtgraph.mkPen(colour, width=1)
-        self.line = pyqtgraph.PlotCurveItem(pen=pen, shadowPen=pen, antialias=True, skipFiniteCheck=True)
+        self._pen = pyqtgraph.mkPen(colour, width=1)
+        self.line = pyqtgraph.PlotCurveItem(pen=self._pen, shadowPen=self._pen, antialias=True, skipFiniteCheck=True)
         self.sample = pyqtgraph.PlotCurveItem(pen=pyqtgraph.mkPen(colour, width=2))
         """What the legend shows."""
         self.dots = pyqtgraph.ScatterPlotItem(size=_DOT_PX, pen=None, brush=QColor(colour))
@@ -195,13 +196,16 @@ class _Curve:
         return self.n_drawn != self.points.n_added
 
     def draw(self, x_axis: Axis, width_px: float) -> None:
-        """All points, at most four in each column of pixels."""
+        """All points, at most four in each two columns of pixels."""
         self.n_drawn = self.points.n_added
         xs, ys = self.points.arrays()
-        columns = ((xs - x_axis.low) * (max(width_px, 1) / (x_axis.high - x_axis.low))).astype(np.int64)
-        if len(xs) > 4 * (int(columns[-1]) - int(columns[0]) + 1):
+        n_columns = max(width_px / _COLUMN_PX, 1)
+        columns = ((xs - x_axis.low) * (n_columns / (x_axis.high - x_axis.low))).astype(np.int64)
+        is_dense = len(xs) > 4 * (int(columns[-1]) - int(columns[0]) + 1)
+        if is_dense:
             xs, ys = thinned(xs, ys, columns)
-        self.line.setData(xs, ys, skipFiniteCheck=True)
+        # Where strokes lie side by side they are bright enough without being drawn twice.
+        self.line.setData(xs, ys, skipFiniteCheck=True, shadowPen=None if is_dense else self._pen)
         if len(self.points) < _FEW:
             self.dots.setData(xs, ys)
         self.dots.setVisible(len(self.points) < _FEW)
