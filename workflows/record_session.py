@@ -5,17 +5,15 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-import uuid
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from acquisition.finalise import JOURNAL_SUFFIX, SESSION_SUFFIX, Recovered, finalise, recover_all
+from acquisition.finalise import Recovered, finalise, recover_all
 from acquisition.host import HostEvent, TrackerHost
 from acquisition.lsl_outlet import LslOutlet
 from acquisition.screen_check import WrongScreenError, require_display_area
@@ -26,13 +24,13 @@ from domain.errors import TrackerError, UserFacingError
 from domain.gaze import GazeSamples
 from domain.markers import IMAGE_OFFSET, IMAGE_ONSET, KEY_PRESS, VIEW_CHANGE, Marker, view_as_json
 from domain.scene import Scene
-from domain.session import OnlineFixation, SessionHeader, SessionRecord, SessionTrial, TrackerInfo
-from domain.version import VERSION
+from domain.session import OnlineFixation, SessionRecord, SessionTrial, TrackerInfo
 from domain.view import ImageView
 from storage.session_file import header_as_json
 from workflows.host_journal import HostJournal
 from workflows.host_revival import HostRevival
 from workflows.online_fixations import OnlineDetector, OnlineFixations
+from workflows.session_parts import SessionParts
 from workflows.trial_memory import TrialMemory
 
 log = logging.getLogger(__name__)
@@ -71,10 +69,9 @@ class RecordSession:
     ) -> None:
         self.folder = folder
         self.settings = settings
-        self.session_id = f"{datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:8]}"
         self.host = TrackerHost(settings, python=python)
-        self._texts = {"study": study, "annotator": annotator, "target": target}
-        self._about = dict(about or {})
+        texts = {"study": study, "annotator": annotator, "target": target}
+        self._parts = SessionParts(folder, settings, texts, dict(about or {}))
         online = OnlineFixations(settings.display) if finds_fixations else None
         self._detector: OnlineDetector | None = detector or online
         self._position = 0
@@ -88,7 +85,6 @@ class RecordSession:
         self.recovered: list[Recovered] = []
         self.problem: UserFacingError | None = None  # why the recording does not go on, though the host is back
         self._record: SessionRecord | None = None
-        self._part = 1
         self.earlier_parts: list[Path] = []
         self._journal = HostJournal(lambda: self.host)
         # Another try does not make another screen of it; a few are made because a tracker may still be starting.
@@ -99,12 +95,9 @@ class RecordSession:
         self._told: deque[HostEvent] = deque()
 
     @property
-    def part_id(self) -> str:
-        """The session's id; with a number after the host had to be started again."""
-        return self._name(self._part)
-
-    def _name(self, part: int) -> str:
-        return self.session_id if part == 1 else f"{self.session_id}-part{part}"
+    def session_id(self) -> str:
+        """Of the sitting, the same for all its parts."""
+        return self._parts.session_id
 
     @property
     def is_cut(self) -> bool:
@@ -119,12 +112,12 @@ class RecordSession:
     @property
     def journal_path(self) -> Path:
         """Where the recording is written while it runs."""
-        return self.folder / f"{self.part_id}{JOURNAL_SUFFIX}"
+        return self._parts.journal_path()
 
     @property
     def session_path(self) -> Path:
         """Where the session file will be."""
-        return self.folder / f"{self.part_id}{SESSION_SUFFIX}"
+        return self._parts.session_path
 
     def open(self) -> TrackerInfo:
         """Start the tracker host and the recording; first make sessions of what earlier crashes left in the folder.
@@ -145,7 +138,7 @@ class RecordSession:
             self.host.close()
             raise
         try:
-            self._position = self.host.start_recording(self.journal_path, header_as_json(self._header(info, 1)))
+            self._position = self.host.start_recording(self.journal_path, self._header(info, 1))
         except TrackerError:
             self.host.close()
             raise
@@ -154,30 +147,19 @@ class RecordSession:
             self._outlet = LslOutlet(self.host)
         return info
 
-    def _header(self, info: TrackerInfo, part: int) -> SessionHeader:
-        continues = {"part": part, "continues": self._name(part - 1)} if part > 1 else {}
-        return SessionHeader(
-            session_id=self._name(part),
-            created_utc=datetime.now(timezone.utc).isoformat(),
-            clock_epoch_ns=self.host.now_ns(),
-            software_version=VERSION,
-            tracker=info,
-            display=self.display,
-            settings={"tracker": self.settings.as_json(), **self._about, **continues},
-            **self._texts,
-        )
+    def _header(self, info: TrackerInfo, part: int) -> dict[str, Any]:
+        return header_as_json(self._parts.header(info, part, now_ns=self.host.now_ns()))
 
     def _begin_part(self, seconds: float, tries: int) -> None:
         """After the host has died and come back: go on in another file. Runs on the revival's thread."""
         require_display_area(self.display, self.host.info.display_area_mm)
-        part = self._part + 1
-        journal = self.folder / f"{self._name(part)}{JOURNAL_SUFFIX}"
-        self.host.start_recording(journal, header_as_json(self._header(self.host.info, part)))
+        part = self._parts.number + 1
+        self.host.start_recording(self._parts.journal_path(part), self._header(self.host.info, part))
         before = (self.journal_path, self.session_path)
         now_ns = self.now_ns()
-        continues = self._name(self._part)
+        continues = self._parts.name()
         facts = {"seconds": round(seconds, 3), "tries": tries}
-        self._part = part
+        self._parts.number = part
         self._journal.go_on(HOST_RESTARTED, now_ns=now_ns, continues=continues, facts=facts)
         if self._journal.view is not None and self._trial_id:
             self._show(self._journal.view)
@@ -383,10 +365,9 @@ class RecordSession:
     def _keep_what_waits(self) -> None:
         if self._detector is not None:
             self._write(self._detector.finish())
-        path = self.folder / f"{self._name(self._part + 1)}{JOURNAL_SUFFIX}"
-        header = header_as_json(self._header(self.host.info, self._part + 1))
-        now_ns, continues = self.now_ns(), self._name(self._part)
-        if self._journal.keep(path, header, now_ns=now_ns, continues=continues):
+        part = self._parts.number + 1
+        path, header = self._parts.journal_path(part), self._header(self.host.info, part)
+        if self._journal.keep(path, header, now_ns=self.now_ns(), continues=self._parts.name()):
             finalise(path)
         raise TrackerError(
             "The tracker host had died and was not back when the recording ended.",

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtWidgets import QFileDialog, QFrame, QVBoxLayout
+from PySide6.QtWidgets import QFileDialog
 
 from app.context import Services
 from app.texts import tr
-from app.widgets.plain import button, label, row, set_state, stacks_box
+from app.widgets.plain import Card, button, label, row, set_state, stacks_box
 from domain.events import CancelToken, OnProgress
 from processing.importer import ImportOptions
 from workflows.import_images import ImportReport, import_into, scan
 from workflows.study import PathRepair, duplicates, missing_files, repair_paths
 
 
-class ImagesCard(QFrame):
+class ImagesCard(Card):
     """Counts, and two buttons; what takes time runs beside the window."""
 
     def __init__(self, services: Services) -> None:
-        super().__init__()
-        self.services = services
-        self.setProperty("role", "card")
-        column = QVBoxLayout(self)
-        column.setContentsMargins(22, 22, 22, 22)
-        column.setSpacing(10)
-        column.addWidget(label(tr("Images"), "heading"))
+        super().__init__(tr("Images"))
+        self.services, column = services, self.column
         self.counts = label("", "muted", wraps=True)
         column.addWidget(self.counts)
         self.lost = label("", "small", wraps=True)

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QComboBox, QFrame, QGridLayout, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout
+from PySide6.QtWidgets import QComboBox, QGridLayout, QLineEdit, QListWidget, QListWidgetItem
 
 from app.context import Services
 from app.password_dialog import ask_password
 from app.texts import tr
 from app.theme import COLOURS, icon
-from app.widgets.plain import button, label, row
+from app.widgets.plain import Card, button, label, row
 from domain.errors import UserFacingError
 from domain.study import Role
 from storage.people_table import Annotator
 
 
-class PeopleCard(QFrame):
+class PeopleCard(Card):
     """A list of people, the fields to enter one, and what can be done with the chosen one."""
 
     def __init__(self, services: Services) -> None:
-        super().__init__()
-        self.services = services
-        self.setProperty("role", "card")
-        column = QVBoxLayout(self)
-        column.setContentsMargins(22, 22, 22, 22)
-        column.setSpacing(10)
-        column.addWidget(label(tr("People"), "heading"))
+        super().__init__(tr("People"))
+        self.services, column = services, self.column
         self._words = label("", "muted", wraps=True)
         column.addWidget(self._words)
         self.people = QListWidget()

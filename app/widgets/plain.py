@@ -72,6 +72,18 @@ def card(*, margin: int = 18, spacing: int = 10) -> tuple[QFrame, QVBoxLayout]:
     return frame, column
 
 
+class Card(QFrame):
+    """A panel with a heading and a column below it: one noun of a page."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self.setProperty("role", "card")
+        self.column = QVBoxLayout(self)
+        self.column.setContentsMargins(22, 22, 22, 22)
+        self.column.setSpacing(10)
+        self.column.addWidget(label(title, "heading"))
+
+
 def row(*widgets: QWidget | None, spacing: int = 8) -> QHBoxLayout:
     """Widgets side by side; None is a spring."""
     made = QHBoxLayout()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QColorDialog, QFrame, QGridLayout, QLineEdit, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QColorDialog, QGridLayout, QLineEdit, QToolButton, QWidget
 
 from app.context import Services
 from app.texts import tr
 from app.theme import icon
-from app.widgets.plain import button, label, row, set_state
+from app.widgets.plain import Card, button, label, row, set_state
 from domain.errors import UserFacingError
 from domain.study import Target
 from workflows.targets import COLOURS, WantedTarget, change_targets, used
@@ -44,17 +44,12 @@ class _Line:
         return (self.swatch, self.name, self.description, self.remove)
 
 
-class TargetsCard(QFrame):
+class TargetsCard(Card):
     """A line for each target; nothing is changed before Save."""
 
     def __init__(self, services: Services) -> None:
-        super().__init__()
-        self.services = services
-        self.setProperty("role", "card")
-        column = QVBoxLayout(self)
-        column.setContentsMargins(22, 22, 22, 22)
-        column.setSpacing(10)
-        column.addWidget(label(tr("Targets"), "heading"))
+        super().__init__(tr("Targets"))
+        self.services, column = services, self.column
         self._grid = QGridLayout()
         self._grid.setHorizontalSpacing(8)
         self._grid.setVerticalSpacing(8)
