@@ -269,3 +269,26 @@ def test_that_the_stage_records_nothing_before_the_image_is_there(window, study,
     assert stage.canvas.pixels is not None
     QTest.keyClick(stage, Qt.Key.Key_Escape)
     wait_until(lambda: window.current_screen == "worklist" and not window.tasks.active, 60)
+
+
+@pytest.mark.window
+def test_that_the_stage_says_which_image_cannot_be_read_and_goes_on_with_the_next(window, study, gate, wait_until):
+    from app.stage_phase import Phase
+    from tests.app.stage_walk import ANNOTATOR, open_stage
+
+    study.add_annotator(ANNOTATOR, Role.ANNOTATOR)
+    first, second = study.order(ANNOTATOR)[:2]
+    gate.broken = {first}
+    stage = open_stage(window, study, wait_until, role=Role.ANNOTATOR)
+    QTest.keyClick(stage, Qt.Key.Key_Return)
+    wait_until(lambda: stage.phase is Phase.CARD and "cut short" in stage.card.text)
+    QTest.keyClick(stage, Qt.Key.Key_N)  # says nothing about an image that nobody saw
+    assert window.services.desk.history.state.decisions == {}
+    QTest.keyClick(stage, Qt.Key.Key_S)
+    assert stage.phase is Phase.SKIP
+    QTest.keyClick(stage, Qt.Key.Key_1)
+    assert window.services.desk.status((first, "polyp")) is TrialStatus.SKIPPED
+    wait_until(lambda: stage.is_recording, 30)
+    assert stage.image_id == second
+    QTest.keyClick(stage, Qt.Key.Key_Escape)
+    wait_until(lambda: window.current_screen == "worklist" and not window.tasks.active, 60)
