@@ -15,6 +15,7 @@ from training.evaluation import Evaluation
 from training.model_card import model_card
 from training.preprocess import Preprocess
 from training.run_folder import RunFolder
+from training.supervision import trainable
 
 
 def write_model(
@@ -28,7 +29,9 @@ def write_model(
         "labels": snapshot.labels.as_json(),
         "is_simulated": snapshot.is_simulated,
         "snapshot_digest": snapshot.digest,
-        "n_train": len(snapshot.of_split("train")),
+        "config_digest": engine.config.digest(),
+        "n_cases": len({item.case or item.item_id for item in snapshot.of_split("train")}),
+        "n_train": len(trainable(snapshot, engine.config)),
         "n_val": len(snapshot.of_split("val")),
         "step": engine.step,
         "parent": record.get("parent", ""),

@@ -8,6 +8,7 @@ Worker to application (key `event`):
     step         step, total, loss, level_1.., agreement, disagreement, lr, it_per_s, eta_s, memory_bytes, micro_batch
     evaluation   step, split, dice, dice_low, dice_high, iou, n
     preview      step, files            example predictions, PNG
+    machine      device, precision, threads, micro_batch, processes, torch     what computes, once before the first step
     saving       step                   told to stop: nothing is computed any more, the checkpoint is being written
     saved        step, path             a checkpoint is on disk
     heartbeat    state, step            once a second

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 
@@ -21,8 +22,11 @@ def model_card(description: dict[str, Any]) -> str:
         f"| network | {config['backbone']} at {config['size_px']} px |",
         f"| supervision | {config['supervision']}, thresholds {', '.join(f'{t:g}' for t in config['thresholds'])} |",
         f"| labels | {_labels(description['labels'])} |",
-        f"| images | {description['n_train']} to train, {description['n_val']} to validate |",
+        f"| images | {_images(description)} |",
+        f"| shown to the network | {_shown(config)} |",
         f"| data | snapshot {description['snapshot_digest'][:16]} |",
+        f"| settings | {description['config_digest']}, all of them in run.json |",
+        f"| began from | {_beginning(description)} |",
         f"| steps | {description['step']}, batch {config['batch']}, seed {config['seed']} |",
         f"| computed on | {description['device']}, {description['precision']} |",
         f"| versions | {', '.join(f'{name} {value}' for name, value in description['versions'].items())} |",
@@ -39,6 +43,23 @@ def model_card(description: dict[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _images(description: dict[str, Any]) -> str:
+    trained = f"{description['n_train']} to train, of {description['n_cases']} cases"
+    return f"{trained}; {description['n_val']} to validate"
+
+
+def _shown(config: dict[str, Any]) -> str:
+    colours = "grey" if config["in_channels"] == 1 else "colour"
+    shape = "with its aspect kept" if config["keep_aspect"] else "stretched to a square"
+    return f"{colours}, {shape}, {config['normalisation']}"
+
+
+def _beginning(description: dict[str, Any]) -> str:
+    file = description["config"]["weights_file"]
+    begun = f"weights of {Path(file).name}" if file else "random weights"
+    return begun + (f", after {description['parent']}" if description.get("parent") else "")
 
 
 def _labels(labels: dict[str, Any]) -> str:

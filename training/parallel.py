@@ -8,6 +8,7 @@ from types import TracebackType
 import torch
 from torch import distributed
 
+from domain.errors import UserFacingError
 from training.config import TrainConfig
 from training.share import Share
 
@@ -34,6 +35,24 @@ class Team:
         number = torch.tensor([_COMMANDS.index(command) if command in _COMMANDS else 0])
         distributed.broadcast(number, 0, group=self.share.control)
         return _COMMANDS[int(number.item())]
+
+    def check_same(self, step: int) -> None:
+        """Refuse to go on where processes begin at different steps; called by all of them.
+
+        Raises:
+            UserFacingError: another process found another checkpoint, or none.
+        """
+        if self.share.world == 1:
+            return
+        # Smallest step, and smallest of its opposites: the largest.
+        ends = torch.tensor([step, -step])
+        distributed.all_reduce(ends, distributed.ReduceOp.MIN, group=self.share.control)
+        first, last = int(ends[0]), -int(ends[1])
+        if first != last:
+            raise UserFacingError(
+                f"The processes of this run begin at different steps ({first} and {last}).",
+                "The run's folder must be the same one, with the same checkpoints, on all machines.",
+            )
 
     def share_tensor(self, tensor: torch.Tensor) -> torch.Tensor:
         """The first process's tensor, in all processes."""

@@ -77,6 +77,7 @@ class Run:
             if self.config.compile and not self.config.deterministic and place.device.type == "cuda":
                 self.voice.enter(RunState.COMPILING, "the first steps take longer")
                 engine.compile()
+            self._tell_machine(engine)
             # From here on there is something to keep.
             self.ears.stay()
             try:
@@ -130,9 +131,22 @@ class Run:
             engine.load_state(stored.tensors, stored.description)
         elif self.is_resumed:
             _log.info("no checkpoint yet: beginning at step 0")
+        self.team.check_same(engine.step)
         self.voice.step = self.writer.step = engine.step
         engine.before_update = self.writer.wait
         return engine
+
+    def _tell_machine(self, engine: Engine) -> None:
+        place = engine.place
+        self.voice.say(
+            event="machine",
+            device=place.name,
+            precision=place.precision,
+            threads=torch.get_num_threads(),
+            micro_batch=engine.micro_batch,
+            processes=self.team.share.world,
+            torch=str(torch.__version__),
+        )
 
     def _train(self, engine: Engine, snapshot: Snapshot) -> None:
         metrics = self._metrics(engine)

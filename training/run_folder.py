@@ -1,6 +1,7 @@
 """What a run leaves on disk: its settings, its curve, its events, its checkpoints, its model.
 
-run.json            configuration, snapshot and its hash, versions, seed, command line, parent model
+run.json            configuration, snapshot, hashes of both and of the weights it begins with, seed, versions,
+                    time (UTC), command line, parent model
 metrics.csv         one row per report, append-only
 events.jsonl        everything the worker said, for a reopened application
 log.txt             the worker's stderr
@@ -13,12 +14,16 @@ model.safetensors, MODEL_CARD.md
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import hashlib
 import json
 import os
 import platform
 import sys
 from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +33,15 @@ from storage.atomic_write import write_text_atomically
 from training.config import TrainConfig
 
 RUN_FILE = "run.json"
+_PACKAGES = (
+    "torch",
+    "numpy",
+    "opencv-python-headless",
+    "opencv-python",
+    "segmentation-models-pytorch",
+    "timm",
+    "triton",
+)
 
 
 @dataclass(frozen=True)
@@ -99,9 +113,14 @@ class RunFolder:
                 "config_digest": config.digest(),
                 "snapshot": os.path.abspath(snapshot),
                 "snapshot_digest": snapshot_digest,
+                "weights_sha256": _hash_of(config.weights_file),
+                "seed": config.seed,
                 "parent": parent,
+                "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+                "command": [Path(sys.executable).name, *self.command()[1:]],
                 "sightline": VERSION,
                 "python": platform.python_version(),
+                "packages": _versions(),
                 "system": f"{platform.system()} {platform.machine()}",
             },
         )
@@ -142,6 +161,29 @@ class RunFolder:
                 except (TypeError, ValueError, OverflowError):
                     continue
             return rows
+
+
+def _versions() -> dict[str, str]:
+    """Of what decides the numbers; asked of the installation, since torch is not imported here."""
+    found = {}
+    for name in _PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
+def _hash_of(path: str) -> str:
+    """SHA-256 of a file, empty for none and for one that cannot be read: the worker says that in words."""
+    if not path:
+        return ""
+    digest = hashlib.sha256()
+    try:
+        with Path(path).open("rb") as stream:
+            for part in iter(lambda: stream.read(1 << 20), b""):
+                digest.update(part)
+    except OSError:
+        return ""
+    return digest.hexdigest()
 
 
 class MetricsFile:

@@ -35,6 +35,15 @@ def troubled(self, image, targets, weights):
 Engine._loss = troubled
 sys.exit(main([sys.argv[1]]))
 """
+_APART = """
+import os, sys
+from training.checkpoints import Checkpoints
+from training.worker import main
+
+if os.environ["RANK"] == "1":
+    Checkpoints.load = lambda self: None
+sys.exit(main([sys.argv[1], "--resume"]))
+"""
 
 
 def _process(*command: str) -> subprocess.CompletedProcess[str]:
@@ -105,6 +114,21 @@ def test_that_all_processes_fail_together_and_soon(
     assert done.returncode != 0
     if reason:
         assert reason in RunFolder(tmp_path / "run").events.read_text()
+
+
+@pytest.mark.slow
+def test_that_processes_with_different_checkpoints_do_not_go_on(
+    snapshot: Snapshot, small: TrainConfig, tmp_path: Path
+) -> None:
+    """As where each machine has a folder of its own."""
+    folder = tmp_path / "run"
+    RunFolder(folder).create(small, snapshot.folder, snapshot.digest)
+    _trained(folder, "training.worker")
+    script = tmp_path / "apart.py"
+    script.write_text(_APART)
+    done = _process(*_TWO, str(script), str(folder))
+    assert done.returncode != 0
+    assert "begin at different steps (0 and 6)" in RunFolder(folder).events.read_text()
 
 
 def _troubled(folder: Path, trouble: str) -> str:

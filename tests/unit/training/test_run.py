@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -161,3 +163,41 @@ def test_that_a_worker_told_to_stop_before_it_began_leaves_at_once_and_can_be_re
     assert [event["state"] for event in run.poll() if event["event"] == "state"] == ["queued", "stopped"]
     again = TrainingRun.start_again(tmp_path / "run")
     assert again.wait(120) is RunState.DONE
+
+
+def test_that_a_run_leaves_all_that_is_needed_to_make_it_again(
+    snapshot: Snapshot, small: TrainConfig, tmp_path: Path
+) -> None:
+    weights = tmp_path / "encoder.safetensors"
+    weights.write_bytes(b"weights")
+    RunFolder(tmp_path / "begun").create(
+        small.with_changes(weights_file=str(weights)), snapshot.folder, snapshot.digest, parent="000-tiny"
+    )
+    record = RunFolder(tmp_path / "begun").read()
+    assert record["weights_sha256"] == hashlib.sha256(b"weights").hexdigest()
+    assert record["config_digest"] == small.with_changes(weights_file=str(weights)).digest()
+    assert record["snapshot_digest"] == snapshot.digest
+    assert record["seed"] == small.seed
+    assert record["parent"] == "000-tiny"
+    assert record["packages"]["torch"]
+    assert record["packages"]["numpy"] == np.__version__
+    assert record["command"][1:3] == ["-m", "training.worker"]
+    assert datetime.fromisoformat(record["created"]).tzinfo is not None
+    folder = _made(tmp_path / "run", snapshot, small)
+    said, _ = _executed(folder, [])
+    machine = next(event for event in said.events if event["event"] == "machine")
+    assert (machine["precision"], machine["micro_batch"], machine["processes"]) == ("fp32", small.batch, 1)
+    card = RunFolder(folder).card.read_text("utf-8")
+    for words in (
+        "10 to train, of 10 cases; 3 to validate",
+        small.digest(),
+        snapshot.digest[:16],
+        "random weights",
+        "seed 0",
+        "colour, stretched to a square, imagenet",
+        "Not a medical device",
+        "simulated",
+    ):
+        assert words in card
+    rows = RunFolder(folder).rows()
+    assert [row["step"] for row in rows][-1] == small.total_steps
