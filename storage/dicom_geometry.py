@@ -70,7 +70,8 @@ def _facts(header: Dataset) -> SliceFacts:
     orientation = _numbers(header, "ImageOrientationPatient", 6)
     spacing = _numbers(header, "PixelSpacing", 2)
     location, thickness = _numbers(header, "SliceLocation", 1), _numbers(header, "SliceThickness", 1)
-    kind = ("Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation")
+    # Positions of another frame of reference are not comparable.
+    kind = ("Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "FrameOfReferenceUID")
     return SliceFacts(
         series_uid=_text(header, "SeriesInstanceUID"),
         sop_uid=_text(header, "SOPInstanceUID"),

@@ -190,6 +190,14 @@ def test_that_the_next_best_order_counts_where_positions_are_not_said(
     assert names == wanted[order]
 
 
+def test_that_slices_of_another_frame_of_reference_are_another_stack(tmp_path: Path) -> None:
+    write_series(tmp_path / "in", 4, prefix="a")
+    write_series(tmp_path / "in", 4, prefix="b", FrameOfReferenceUID="1.2.840.99.8")
+    stacks = stacks_in(tmp_path / "in")
+    assert sorted({name[0] for name in names} == {"a"} for names in stacks.values()) == [False, True]
+    assert all(len(names) == 4 for names in stacks.values())
+
+
 def test_that_projections_of_one_series_are_no_stack(tmp_path: Path) -> None:
     for number in range(3):
         write_slice(
