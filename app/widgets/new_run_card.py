@@ -58,6 +58,7 @@ class NewRunCard(QFrame):
         self._reason.hide()
         column.addWidget(self._reason)
         self._cost = label("", "muted", wraps=True)
+        self._cost.hide()
         column.addWidget(self._cost)
         self.chooses_labels = QCheckBox(tr("Let the reviewed masks choose the label source"))
         self.chooses_labels.setChecked(True)
@@ -110,6 +111,7 @@ class NewRunCard(QFrame):
     def show_cost(self, words: str) -> None:
         """What the run will take."""
         self._cost.setText(words)
+        self._cost.setVisible(bool(words))
 
     def suggest(self, name: str, why: Reason) -> None:
         """What suits this study and this machine; the preset follows until the user chooses one."""
