@@ -37,6 +37,7 @@ from domain.events import CancelToken, OnProgress
 from domain.pixels import ImagePixels
 from domain.slice_stack import SliceStack
 from domain.study import Role
+from workflows.correct_mask import Stored
 from workflows.edit_history import Place
 from workflows.mask_editing import Mask
 from workflows.model_shelf import models_of
@@ -50,7 +51,7 @@ MASK_COLOUR = "#E69F00"
 
 _LEFT_WIDTH = 430
 _THUMBNAIL = QSize(72, 56)
-_Picture = tuple[ImagePixels | SliceStack, int | None, Mask | None]
+_Picture = tuple[ImagePixels | SliceStack, int | None, Mask | None, Stored]
 _ID = int(Qt.ItemDataRole.UserRole)
 
 
@@ -67,6 +68,7 @@ class PredictScreen(Screen):
         super().__init__(services)
         study = services.open_study
         self._mask: Mask | None = None
+        self._stored: Stored | None = None
         self._thumbnails = ThumbnailSource(lambda image_id: thumbnail(study, image_id), self)
         self._thumbnails.arrived.connect(self._on_thumbnail)
         self.pictures: PictureLoader[Place, _Picture] = PictureLoader(
@@ -231,7 +233,7 @@ class PredictScreen(Screen):
         if shown is None or self._mask is None:
             return
         (image_id, target), desk = shown, self.services.desk
-        if not desk.open(image_id, target).mask.any():
+        if not desk.open(image_id, target, self._stored).mask.any():
             desk.start_over(image_id, target, self._mask, tool="model")
         self.services.navigate("correct", image_id=image_id, target=target, back="predict")
 
@@ -326,16 +328,17 @@ class PredictScreen(Screen):
         near = [self._list.item(n) for n in (place, place + 1, place - 1) if 0 <= n < self._list.count()]
         wanted, *ahead = [(str(item.data(_ID)), target) for item in near]
         self._correct.setEnabled(False)
+        self._desk = self.services.desk  # opened here, in the thread that it belongs to
         self.pictures.want(wanted, ahead=ahead)
 
     def _read_picture(self, place: Place) -> _Picture:
         from workflows.predict_masks import MODEL_AUTHOR
 
         study = self.services.open_study
-        return *study.stack(place[0]), study.mask(place[0], MODEL_AUTHOR, place[1])
+        return *study.stack(place[0]), study.mask(place[0], MODEL_AUTHOR, place[1]), self._desk.read(*place)
 
     def _show_picture(self, place: Place, picture: _Picture) -> None:
-        pixels, home_slice, self._mask = picture
+        pixels, home_slice, self._mask, self._stored = picture
         self._canvas.set_pixels(pixels, home_slice=home_slice)
         if self._mask is not None:
             self._canvas.set_layer("mask", MaskLayer(self._mask, MASK_COLOUR))

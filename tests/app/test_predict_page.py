@@ -72,14 +72,14 @@ def test_that_enter_opens_no_mask_for_correction_that_is_not_seen_yet(
         study.save_mask(image.image_id, MODEL_AUTHOR, target, np.ones(image.size[::-1], np.bool_), origin="model")
         rows.append({"image_id": image.image_id, "uncertainty": 1.0 - number / 10, "area_share": 1.0})
     (study.folder / "runs" / f"worklist-{target}.json").write_text(json.dumps({"model": "m", "images": rows}))
-    late, may_go, pixels = str(rows[2]["image_id"]), threading.Event(), Study.pixels
+    late, may_go, stack = str(rows[2]["image_id"]), threading.Event(), Study.stack
 
     def slow(of: Study, image_id: str) -> object:
         if image_id == late:
             may_go.wait(20)
-        return pixels(of, image_id)
+        return stack(of, image_id)
 
-    monkeypatch.setattr(Study, "pixels", slow)
+    monkeypatch.setattr(Study, "stack", slow)
     window.use_study(study)
     window.navigate("predict")
     page = window.screen_widget("predict")
