@@ -25,6 +25,7 @@ from app.background_task import Work
 from app.context import Services
 from app.picture_loader import PictureLoader
 from app.screen import Screen, screens
+from app.slices_ahead import SlicesAhead
 from app.target_choice import list_targets
 from app.texts import tr
 from app.widgets.image_canvas import ImageCanvas
@@ -69,6 +70,7 @@ class PredictScreen(Screen):
         study = services.open_study
         self._mask: Mask | None = None
         self._stored: Stored | None = None
+        self._slices = SlicesAhead(services.readers)
         self._thumbnails = ThumbnailSource(lambda image_id: thumbnail(study, image_id), self)
         self._thumbnails.arrived.connect(self._on_thumbnail)
         self.pictures: PictureLoader[Place, _Picture] = PictureLoader(
@@ -121,10 +123,11 @@ class PredictScreen(Screen):
 
     def on_hidden(self) -> None:
         self.pictures.stop()
+        self._slices.stop()
 
     def close_screen(self) -> None:
         self.task_row.stop()
-        self.pictures.stop()
+        self.on_hidden()
         self._thumbnails.close()
 
     # building
@@ -340,6 +343,7 @@ class PredictScreen(Screen):
     def _show_picture(self, place: Place, picture: _Picture) -> None:
         pixels, home_slice, self._mask, self._stored = picture
         self._canvas.set_pixels(pixels, home_slice=home_slice)
+        self._slices.read_around(pixels, home_slice)
         if self._mask is not None:
             self._canvas.set_layer("mask", MaskLayer(self._mask, MASK_COLOUR))
         self._correct.setEnabled(self._mask is not None)

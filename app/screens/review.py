@@ -14,6 +14,7 @@ from app.consensus_preview import ConsensusPreview
 from app.context import Services
 from app.picture_loader import PictureLoader
 from app.screen import Screen, screens
+from app.slices_ahead import SlicesAhead
 from app.texts import tr
 from app.version_paging import VersionPaging
 from app.widgets.case_list import CaseList
@@ -49,6 +50,7 @@ class ReviewScreen(Screen):
         self._cases: list[ReviewCase] = []
         self._place = 0
         self._wanted_name = ""
+        self._slices = SlicesAhead(services.readers)
         self._before_restore: MaskVersion | None = None
         self.pictures: PictureLoader[_Key, _Picture] = PictureLoader(
             services.readers,
@@ -110,6 +112,7 @@ class ReviewScreen(Screen):
 
     def close_screen(self) -> None:
         self.pictures.stop()
+        self._slices.stop()
         self.versions.start(None)
 
     def on_shown(self, **arguments: object) -> None:
@@ -343,6 +346,7 @@ class ReviewScreen(Screen):
         colours = [colour_of(number, candidate) for number, candidate in enumerate(case.candidates)]
         names = [candidate.shown_name for candidate in case.candidates]
         self.shown.show_case(pixels, masks, colours, names, home_slice=home_slice)
+        self._slices.read_around(pixels, home_slice)
         past = "" if self._list.is_blind else history(self.services.open_study, case.image_id, case.target)
         self._panel.show_case(case.shown_name, case.candidates, past, 0)
         people = [candidate.version.annotator for candidate in case.candidates]
