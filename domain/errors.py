@@ -22,6 +22,16 @@ class BadFileError(UserFacingError):
     """A file is missing, unreadable, truncated or not of the kind it should be."""
 
 
+class BrokenFilesError(BadFileError):
+    """Some files of a source cannot be read, each told in `problems`; the others can be taken without them."""
+
+    def __init__(self, problems: tuple[str, ...], hint: str = "") -> None:
+        first = problems[0] if problems else ""
+        message = first if len(problems) < 2 else f"{len(problems)} files cannot be read. The first: {first}"
+        super().__init__(message, hint)
+        self.problems = problems
+
+
 class NewerVersionError(UserFacingError):
     """A file or study was written by a newer Sightline."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from domain.errors import BadFileError
+from domain.errors import BadFileError, BrokenFilesError
 from domain.events import CancelToken, OnProgress, Progress
 from domain.pixels import ImagePixels
 from processing.importer import FoundImage
@@ -58,10 +58,10 @@ def scan_images(
     """All images of the files, and warnings. Each slice of a volume is an image of its own.
 
     Raises:
-        BadFileError: a file or mask is broken or of the wrong size, unless `skip_broken`.
+        BrokenFilesError: files or masks are broken or of the wrong size, unless `skip_broken`; it names all of them.
     """
     found: list[FoundImage] = []
-    warnings: list[str] = []
+    broken: list[BadFileError] = []
     used: set[str] = set()
     for number, path in enumerate(files):
         if cancel is not None:
@@ -70,15 +70,20 @@ def scan_images(
         try:
             images = _images_in(path, mask_of(path), split_of(stem_of(path)), case_of(stem_of(path)))
         except BadFileError as problem:
-            if not skip_broken:
-                hint = f"{problem.hint} Or leave such files out with --skip-broken."
-                raise BadFileError(problem.message, hint.strip()) from problem
-            warnings.append(f"Left out: {problem.message}")
+            broken.append(problem)
             continue
         for image in images:
             found.append(with_free_id(image, used))
     on_progress(Progress(len(files), len(files)))
-    return found, warnings
+    if broken and not skip_broken:
+        raise broken_files(broken) from broken[0]
+    return found, [f"Left out: {problem.message}" for problem in broken]
+
+
+def broken_files(problems: Sequence[BadFileError]) -> BrokenFilesError:
+    """All that cannot be read of a source as one refusal; the hint is that of the first."""
+    hint = f"{problems[0].hint} Or leave such files out with --skip-broken."
+    return BrokenFilesError(tuple(problem.message for problem in problems), hint.strip())
 
 
 def case_from_name(stem: str) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from domain.errors import BadFileError
 from domain.study import Target
+from processing.image_scan import broken_files
 from processing.importer import FoundImage, FoundMask
 from storage.dicom_geometry import affine_of
 from storage.dicom_segmentation_read import ReadSegmentation, read_segmentation
@@ -131,16 +132,16 @@ def with_masks(images: Sequence[FoundImage], files: Sequence[Path], *, skip_brok
     """The images with all masks of whole series that lie beside them; what belongs to none is told.
 
     Raises:
-        BadFileError: a file is damaged, unless `skip_broken`.
+        BrokenFilesError: files are damaged, unless `skip_broken`.
     """
     result = MaskedImages(tuple(images))
+    broken: list[BadFileError] = []
     for path in files:
         is_nifti = path.name.lower().endswith((".nii", ".nii.gz"))
         try:
             more = (with_nifti_mask if is_nifti else with_segmentation)(result.images, path)
         except BadFileError as problem:
-            if not skip_broken:
-                raise
+            broken.append(problem)
             more = MaskedImages(result.images, warnings=(f"Left out: {problem.message}",))
         result = MaskedImages(
             more.images,
@@ -149,6 +150,8 @@ def with_masks(images: Sequence[FoundImage], files: Sequence[Path], *, skip_brok
             result.warnings + more.warnings,
             result.unplaced + more.unplaced,
         )
+    if broken and not skip_broken:
+        raise broken_files(broken) from broken[0]
     if not result.unplaced:
         return result
     n, first = len(result.unplaced), result.unplaced[0].name

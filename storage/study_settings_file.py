@@ -53,7 +53,11 @@ def read_study_file(folder: Path) -> StudyFile:
     path = folder / FILE_NAME
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as problem:
+    except (FileNotFoundError, NotADirectoryError) as problem:
+        if not folder.exists():
+            raise BadFileError(f"There is no folder {folder}.", "Check the path.") from problem
+        if not folder.is_dir():
+            raise BadFileError(f"{folder} is a file, not a study.", "Choose a study's folder.") from problem
         raise BadFileError(
             f"{folder} is not a study: it holds no {FILE_NAME}.", "Choose a study's folder."
         ) from problem

@@ -26,6 +26,7 @@ from storage.file_names import checked_image_id
 from storage.image_file import is_image_name, sha256_of
 from storage.mask_file import write_mask
 from storage.study import Study
+from storage.study_settings_file import read_study_file
 from workflows.import_gaze import import_sessions
 from workflows.import_stacks import free_stack_names, joining_a_stack, keys_of_stacks
 from workflows.stopped_imports import (
@@ -91,9 +92,12 @@ def scan(
     return importers.get(format_name).scan(place, options or ImportOptions(), on_progress=on_progress, cancel=cancel)
 
 
-def settings_for(plan: ImportPlan, name: str) -> StudySettings:
-    """Settings of a study that is made for what was found: targets, and the preset of the first target."""
-    targets = plan.targets or (Target("target"),)
+def settings_for(plan: ImportPlan, name: str, *, target: str = "") -> StudySettings:
+    """Settings of a study that is made for what was found: targets, and the preset of the first target.
+
+    `target` names what is looked for where the source says nothing of it.
+    """
+    targets = plan.targets or (Target(target or "target"),)
     return StudySettings(
         name=name,
         targets=targets,
@@ -126,9 +130,15 @@ def import_to_folder(
         UserFacingError: nothing was changed; a study that was to be made is not there.
     """
     place = Path(folder).expanduser().absolute()
+    importers.get(format_name)  # a wrong word is told before anything is looked for
+    labels = preset_named(preset) if preset else None
     is_new = not (place / "study.json").exists()
-    if is_new and place.exists() and any(place.iterdir()):
-        raise UserFacingError(f"{place} is not a study and not empty.", "Choose another folder with --into.")
+    if not is_new:
+        _refuse_other_settings(place, name=name, labels=labels)
+    elif place.exists() and not place.is_dir():
+        raise UserFacingError(f"{place} is a file.", "A study is a folder: choose one that is new or empty.")
+    elif place.exists() and any(place.iterdir()):
+        raise UserFacingError(f"{place} is not a study and not empty.", "Choose another folder for the study.")
     origin = Path(source).expanduser().absolute()
     with unpacked(origin, on_progress=on_read, cancel=cancel) as found:
         plan = scan(format_name, found, options=options, on_progress=on_read, cancel=cancel)
@@ -137,8 +147,29 @@ def import_to_folder(
         if not is_new:
             with nullcontext(study) if study is not None else Study.open(place) as existing:
                 return import_into(existing, plan, copy=copy or found != origin, on_progress=on_write, cancel=cancel)
+        made = settings_for(plan, name or place.name, target=(options or ImportOptions()).target)
         return _import_into_new(
-            place, plan, name=name, preset=preset, copy=copy or found != origin, on_progress=on_write, cancel=cancel
+            place,
+            plan,
+            settings=made if labels is None else replace(made, labels=labels),
+            copy=copy or found != origin,
+            on_progress=on_write,
+            cancel=cancel,
+        )
+
+
+def _refuse_other_settings(place: Path, *, name: str, labels: LabelParameters | None) -> None:
+    """A study that is there keeps its name and label settings; others asked for mean that another one was meant."""
+    there = read_study_file(place).settings
+    if name and name != there.name:
+        raise UserFacingError(
+            f"{place} holds a study already, named {there.name!r}; it would not become {name!r}.",
+            "Leave the name out to add to that study, or choose another folder for a new one.",
+        )
+    if labels is not None and labels != there.labels:
+        raise UserFacingError(
+            f"{place} holds a study already, {there.name!r}, with label settings of its own.",
+            "Leave the preset out to add to that study, or choose another folder for a new one.",
         )
 
 
@@ -146,15 +177,11 @@ def _import_into_new(
     place: Path,
     plan: ImportPlan,
     *,
-    name: str,
-    preset: str,
+    settings: StudySettings,
     copy: bool,
     on_progress: OnProgress,
     cancel: CancelToken | None,
 ) -> ImportReport:
-    settings = settings_for(plan, name or place.name)
-    if preset:
-        settings = replace(settings, labels=preset_named(preset))
     # A new study is made beside and renamed: a failed import leaves no half study.
     clear_stopped_studies(place)
     beside = place.with_name(owned_name(f".{place.name}-"))

@@ -57,9 +57,8 @@ class StudyScreen(Screen):
         images = arguments.get("images")
         makes_new = bool(arguments.get("makes_new")) or self.services.study is None
         self._pages.setCurrentIndex(0 if makes_new else 1)
-        if isinstance(images, Path):
-            self._new.begin_with(images)
         if makes_new:
+            self._new.start_over(images if isinstance(images, Path) else None)
             self._new.name.setFocus()
         else:
             self._show_settings()

@@ -8,7 +8,9 @@ from PySide6.QtWidgets import QFileDialog
 
 from app.context import Services
 from app.texts import tr
+from app.widgets.broken_files import BrokenFiles
 from app.widgets.plain import Card, button, label, row, set_state, stacks_box
+from domain.errors import BrokenFilesError
 from domain.events import CancelToken, OnProgress
 from processing.importer import ImportOptions
 from workflows.import_images import ImportReport, import_into, scan
@@ -30,6 +32,8 @@ class ImagesCard(Card):
         column.addLayout(row(add, self.find_moved, None))
         self.stacks = stacks_box()
         column.addWidget(self.stacks)
+        self.broken = BrokenFiles()
+        column.addWidget(self.broken)
 
     def show_images(self) -> None:
         """Read the counts from the study; files are looked for beside the window."""
@@ -45,16 +49,23 @@ class ImagesCard(Card):
 
         self.services.tasks.start("", look, on_done=self._show_state)
 
-    def add_from(self, folder: str) -> None:
+    def add_from(self, folder: str, *, skip_broken: bool = False) -> None:
         """Take a folder of images into the open study."""
         study = self.services.open_study
-        options = ImportOptions(single_slices=not self.stacks.isChecked())
+        options = ImportOptions(single_slices=not self.stacks.isChecked(), skip_broken=skip_broken)
+        self.broken.hide()
 
         def add(report: OnProgress, cancel: CancelToken) -> ImportReport:
             plan = scan("folder", folder, options=options, on_progress=report, cancel=cancel)
             return import_into(study, plan, on_progress=report, cancel=cancel)
 
-        self.services.tasks.start(tr("Adding images"), add, on_done=self.tell)
+        def failed(error: BaseException) -> None:
+            if isinstance(error, BrokenFilesError):
+                self.broken.offer(error.problems, lambda: self.add_from(folder, skip_broken=True))
+            else:
+                self.services.show_error(error)
+
+        self.services.tasks.start(tr("Adding images"), add, on_done=self.tell, on_failed=failed)
 
     def find_in(self, folder: str) -> None:
         """Look for the lost files under a folder and point the study at all that are found."""

@@ -18,13 +18,15 @@ from PySide6.QtWidgets import (
 
 from app.context import Services
 from app.texts import tr
+from app.widgets.broken_files import BrokenFiles
 from app.widgets.plain import button, card, field_label, label, row, stacks_box
-from domain.errors import UserFacingError
+from domain.errors import BrokenFilesError, UserFacingError
+from domain.events import CancelToken, OnProgress
 from domain.study import Role
 from processing.importer import ImportOptions, importers
 from storage.study import Study
 from workflows.import_images import ImportReport, import_to_folder
-from workflows.open_study import open_study
+from workflows.open_study import is_study, open_study
 
 PRESETS = {"polyp": "Polyp", "prostate": "Prostate", "own": "Something else"}
 
@@ -69,18 +71,40 @@ class NewStudyForm(QWidget):
         self._problem = label("", "small", wraps=True)
         self._problem.setProperty("state", "warn")
         column.addWidget(self._problem)
+        self.ways_out, ways = QWidget(), QVBoxLayout()
+        self.open_there = button(tr("Open it"), self._open_there, icon_name="folder")
+        self.choose_other = button(tr("Choose another folder"), self._choose_other)
+        self.add_there = button(tr("Add these images to it"), self._add_there, icon_name="plus")
+        ways.setContentsMargins(0, 0, 0, 0)
+        ways.addLayout(row(self.open_there, self.choose_other, self.add_there, None))
+        self.ways_out.setLayout(ways)
+        self.broken = BrokenFiles()
+        column.addWidget(self.ways_out)
+        column.addWidget(self.broken)
         self._make = button(tr("Make the study"), self._make_study, role="primary", icon_name="check")
         cancel = button(tr("Cancel"), lambda: self.services.navigate("welcome"))
         column.addLayout(row(self._make, cancel, None))
         outer.addWidget(frame)
         outer.addStretch(1)
         self._source.textChanged.connect(self._suggest)
+        self._suggested = ("", "")
+        self._adds = False
+        self._say("")
 
-    def begin_with(self, images: Path) -> None:
-        """Fill in what a folder of images says."""
-        self._source.setText(str(images))
-        if not self.name.text():
-            self.name.setText(images.name)
+    def start_over(self, images: Path | None = None) -> None:
+        """Forget the study before, and fill in what a folder of images says; not while one is being made."""
+        if not self._make.isEnabled():
+            return
+        for field in (self.name, self._target, self._source, self._folder):
+            field.clear()
+        self._preset.setCurrentIndex(0)
+        self._format.setCurrentIndex(max(0, self._format.findData("folder")))
+        self._copies.setChecked(True)
+        self.stacks.setChecked(True)
+        self._suggested = ("", "")
+        self._say("")
+        if images is not None:
+            self._source.setText(str(images))
 
     def _with_chooser(self, field: QLineEdit, title: str) -> QWidget:
         holder = QWidget()
@@ -100,12 +124,15 @@ class NewStudyForm(QWidget):
 
     def _suggest(self, source: str) -> None:
         place = Path(source)
-        if source and not self._folder.text():
-            self._folder.setText(str(place.parent / f"{place.name}-study"))
-        if source and not self.name.text():
-            self.name.setText(place.name)
+        name, folder = (place.name, str(_free_folder(place))) if source.strip() else ("", "")
+        # What was suggested follows the source; what was written stays.
+        if self.name.text() in ("", self._suggested[0]):
+            self.name.setText(name)
+        if self._folder.text() in ("", self._suggested[1]):
+            self._folder.setText(folder)
+        self._suggested = (name, folder)
 
-    def _make_study(self) -> None:
+    def _make_study(self, *, adds: bool = False, skip_broken: bool = False) -> None:
         missing = [
             words
             for field, words in (
@@ -116,36 +143,68 @@ class NewStudyForm(QWidget):
             if not field.text().strip()
         ]
         if missing:
-            self._problem.setText(tr("Still needed: {what}.").format(what=", ".join(missing)))
+            self._say(tr("Still needed: {what}.").format(what=", ".join(missing)))
             return
-        self._problem.setText("")
         folder, source, name = self._folder.text().strip(), self._source.text().strip(), self.name.text().strip()
+        if not adds and is_study(Path(folder).expanduser()):
+            self._say(tr("There is a study in this folder already: {folder}").format(folder=folder))
+            self.ways_out.show()
+            return
+        self._say("")
+        self._adds = adds
         format_name, preset = str(self._format.currentData()), str(self._preset.currentData())
         target = self._target.text().strip() or (preset if preset != "own" else "target")
         copies, annotator = self._copies.isChecked(), self.services.annotator
-        options = ImportOptions(target=target, single_slices=not self.stacks.isChecked())
+        options = ImportOptions(target=target, single_slices=not self.stacks.isChecked(), skip_broken=skip_broken)
         self._make.setEnabled(False)
-        task = self.services.tasks.start(
-            tr("Making the study"),
-            lambda report, cancel: _made(
-                import_to_folder(
-                    format_name,
-                    source,
-                    folder,
-                    options=options,
-                    name=name,
-                    preset=preset,
-                    copy=copies,
-                    on_read=report,
-                    on_write=report,
-                    cancel=cancel,
-                ),
-                annotator,
-            ),
+
+        def work(report: OnProgress, cancel: CancelToken) -> tuple[Study, ImportReport]:
+            done = import_to_folder(
+                format_name,
+                source,
+                folder,
+                options=options,
+                name="" if adds else name,
+                preset="" if adds else preset,
+                copy=copies,
+                on_read=report,
+                on_write=report,
+                cancel=cancel,
+            )
+            study = open_study(done.study_folder, actor=annotator)
+            if not adds:
+                study.add_annotator(annotator, Role.ADMIN)
+            return study, done
+
+        words = tr("Adding images") if adds else tr("Making the study")
+        task = self.services.tasks.start(words, work, on_done=self._on_made, on_failed=self._on_failed)
+        task.ended.connect(lambda: self._make.setEnabled(True))
+
+    def _open_there(self) -> None:
+        folder, actor = Path(self._folder.text().strip()).expanduser(), self.services.annotator
+        self.services.tasks.start(
+            tr("Opening the study"),
+            lambda _report, _cancel: (open_study(folder, actor=actor), ImportReport(folder)),
             on_done=self._on_made,
             on_failed=self._on_failed,
         )
-        task.ended.connect(lambda: self._make.setEnabled(True))
+
+    def _choose_other(self) -> None:
+        self._folder.clear()
+        self._say("")
+        self._folder.setFocus()
+
+    def _add_there(self) -> None:
+        self._make_study(adds=True)
+
+    def _go_on_without(self) -> None:
+        self._make_study(adds=self._adds, skip_broken=True)
+
+    def _say(self, words: str) -> None:
+        self._problem.setText(words)
+        self._problem.setVisible(bool(words))
+        self.ways_out.hide()
+        self.broken.hide()
 
     def _on_made(self, made: tuple[Study, ImportReport]) -> None:
         study, report = made
@@ -158,16 +217,21 @@ class NewStudyForm(QWidget):
             self.services.navigate("worklist")
 
     def _on_failed(self, error: BaseException) -> None:
-        if isinstance(error, UserFacingError):
-            self._problem.setText(str(error))
+        if isinstance(error, BrokenFilesError):
+            self._say("")
+            self.broken.offer(error.problems, self._go_on_without)
+        elif isinstance(error, UserFacingError):
+            self._say(str(error))
         else:
             self.services.show_error(error)
 
 
-def _made(report: ImportReport, annotator: str) -> tuple[Study, ImportReport]:
-    study = open_study(report.study_folder, actor=annotator)
-    study.add_annotator(annotator, Role.ADMIN)
-    return study, report
+def _free_folder(images: Path) -> Path:
+    """Where a study of these images may lie: beside them, in a folder that is not there yet."""
+    found, number = images.parent / f"{images.name}-study", 2
+    while found.exists():
+        found, number = images.parent / f"{images.name}-study-{number}", number + 1
+    return found
 
 
 def wide_form() -> QFormLayout:

@@ -57,7 +57,7 @@ class FolderImporter:
         return ImportPlan(
             images=masked.images,
             masks=masked.masks,
-            targets=(Target(options.target),) if options.target else masked.targets,
+            targets=masked.targets or ((Target(options.target),) if options.target else ()),
             warnings=(*warnings, *stacked.warnings, *masked.warnings),
             series_sizes=stacked.series_sizes,
         )

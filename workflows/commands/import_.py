@@ -43,7 +43,7 @@ def register(cli: typer.Typer) -> None:
         """Take images, masks, fixations or gaze recordings of others into a study."""
         from domain.errors import UserFacingError
         from processing.importer import ImportOptions, importers
-        from workflows.import_images import import_to_folder
+        from workflows.import_images import import_to_folder, preset_named
 
         if formats:
             for known in importers:
@@ -51,6 +51,9 @@ def register(cli: typer.Typer) -> None:
             return
         if not format_name or source is None:
             raise UserFacingError("A format and a source are needed.", "Example: sightline import folder my-images")
+        importers.get(format_name)
+        if preset:
+            preset_named(preset)
         bad = [text for text in setting or [] if "=" not in text]
         if bad:
             raise UserFacingError(f"{bad[0]!r} is not KEY=VALUE.", "Example: --setting screen=1920x1080")

@@ -9,7 +9,7 @@ import pydicom
 import pytest
 from PIL import Image
 
-from domain.errors import BadFileError, Cancelled, UserFacingError
+from domain.errors import BadFileError, BrokenFilesError, Cancelled, UserFacingError
 from domain.events import CancelToken, Progress
 from domain.study import StudySettings
 from storage.study import Study
@@ -273,3 +273,50 @@ def test_that_a_cut_archive_is_refused(tmp_path: Path, share: float) -> None:
     with pytest.raises(BadFileError, match="cannot be unpacked"):
         import_to_folder("kvasir-seg", archive, tmp_path / "s")
     assert not (tmp_path / "s").exists()
+
+
+def test_that_a_study_that_is_there_is_not_added_to_under_another_name(tmp_path: Path) -> None:
+    picture(tmp_path / "one" / "a.png")
+    picture(tmp_path / "two" / "b.png", 1)
+    place = tmp_path / "s"
+    assert run(build(), ["import", "folder", str(tmp_path / "one"), "--into", str(place), "--name", "First"]) == 0
+    with pytest.raises(UserFacingError, match=r"'First'.*Leave the name out"):
+        import_to_folder("folder", tmp_path / "two", place, name="Second")
+    with pytest.raises(UserFacingError, match="Leave the preset out"):
+        import_to_folder("folder", tmp_path / "two", place, preset="prostate")
+    with Study.open(place) as study:
+        assert len(study.images()) == 1
+    assert import_to_folder("folder", tmp_path / "two", place, name="First").n_images == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param(["folder", "in", "--into", "file.txt"], "is a file", id="into-a-file"),
+        pytest.param(["nonsense", "nowhere"], "nonsense", id="format-before-folder"),
+        pytest.param(["folder", "nowhere", "--preset", "liver"], "liver", id="preset-before-folder"),
+        pytest.param(["folder", "nowhere"], "nowhere is not there", id="no-source"),
+    ],
+)
+def test_that_wrong_words_of_an_import_are_told_in_order(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    picture(tmp_path / "in" / "a.png")
+    (tmp_path / "file.txt").write_text("x")
+    assert run(build(), ["import", *arguments]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_that_all_broken_files_are_named_at_once(tmp_path: Path) -> None:
+    for number in range(4):
+        picture(tmp_path / "in" / f"{number}.png", number)
+    for number in (1, 3):
+        (tmp_path / "in" / f"{number}.png").write_bytes(b"no picture")
+    with pytest.raises(BrokenFilesError, match="2 files cannot be read") as told:
+        scan("folder", tmp_path / "in")
+    assert [name in text for name, text in zip(("1.png", "3.png"), told.value.problems, strict=True)] == [True, True]
