@@ -9,12 +9,9 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QShowEvent
 from PySide6.QtWidgets import (
-    QButtonGroup,
-    QFrame,
     QHBoxLayout,
     QMainWindow,
     QStackedWidget,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -29,7 +26,8 @@ from app.password_dialog import ask_password
 from app.screen import Screen, screens
 from app.screens.welcome import WelcomeScreen
 from app.texts import tr
-from app.theme import COLOURS, icon
+from app.widgets.page_scroll import PageScroll
+from app.widgets.rail import Rail
 from app.widgets.top_bar import TopBar
 from domain.events import CancelToken, OnProgress
 from workflows.user_settings import UserSettings
@@ -42,6 +40,7 @@ SIGN_IN = "sign_in"
 AFTER_FIRST_PAINT_MS = 20
 AT_THE_FOOT = 1000
 _DEFAULT_SIZE = QSize(1360, 860)
+_LEAST_SIZE = QSize(640, 360)  # 1366 x 768 at 200 % holds it; what needs more scrolls
 
 
 class MainWindow(QMainWindow):
@@ -66,7 +65,7 @@ class MainWindow(QMainWindow):
         self._current = ""
         self._is_complete = False
         self._last_annotator = self.services.annotator
-        self._rail_buttons: dict[str, QToolButton] = {}
+        self.rail = Rail()
         self._stack = QStackedWidget()
         self._overlay: KeyOverlay | None = None
         self._build()
@@ -92,7 +91,7 @@ class MainWindow(QMainWindow):
             screen = kind(self.services)
             screen.setObjectName(name)
             self._built[name] = screen
-            self._stack.addWidget(screen)
+            self._stack.addWidget(PageScroll(screen))
         return self._built[name]
 
     def navigate(self, screen: str, **arguments: object) -> None:
@@ -117,7 +116,7 @@ class MainWindow(QMainWindow):
         if before is not None and before is not widget:
             before.on_hidden()
         self._current = screen
-        self._stack.setCurrentWidget(widget)
+        self._stack.setCurrentWidget(self._scroll_of(widget))
         self._mark_rail()
         widget.setFocus(Qt.FocusReason.OtherFocusReason)
         widget.on_shown(**arguments)
@@ -169,12 +168,6 @@ class MainWindow(QMainWindow):
     # building
 
     def _build(self) -> None:
-        rail = QFrame()
-        rail.setProperty("role", "rail")
-        rail.setFixedWidth(96)
-        self._rail = QVBoxLayout(rail)
-        self._rail.setContentsMargins(0, 8, 0, 8)
-        self._rail.setSpacing(0)
         body = QVBoxLayout()
         body.setSpacing(0)
         body.setContentsMargins(0, 0, 0, 0)
@@ -186,7 +179,7 @@ class MainWindow(QMainWindow):
         whole = QHBoxLayout()
         whole.setSpacing(0)
         whole.setContentsMargins(0, 0, 0, 0)
-        whole.addWidget(rail)
+        whole.addWidget(self.rail)
         whole.addLayout(body, 1)
         centre = QWidget()
         centre.setLayout(whole)
@@ -200,19 +193,15 @@ class MainWindow(QMainWindow):
         from app.drift_over_stage import DriftOverStage
 
         self.services.drift_check = DriftOverStage(self.services)
-        group = QButtonGroup(self)
-        group.setExclusive(True)
         is_sprung = False
         names = [name for name in screens.names() if screens.get(name).in_rail]
         for name in sorted(names, key=lambda n: screens.get(n).order):
             if screens.get(name).order >= AT_THE_FOOT and not is_sprung:
-                self._rail.addStretch(1)
+                self.rail.add_stretch()
                 is_sprung = True
-            rail_button = self._rail_button(name)
-            group.addButton(rail_button)
-            self._rail.addWidget(rail_button)
+            self._add_to_rail(name)
         if not is_sprung:
-            self._rail.addStretch(1)
+            self.rail.add_stretch()
         self._bind_screens()
         self._on_study_changed()
         self._mark_rail()
@@ -221,22 +210,12 @@ class MainWindow(QMainWindow):
         super().showEvent(event)
         QTimer.singleShot(AFTER_FIRST_PAINT_MS, self, self.complete)
 
-    def _rail_button(self, name: str) -> QToolButton:
+    def _add_to_rail(self, name: str) -> None:
         kind = screens.get(name)
-        made = QToolButton()
-        made.setProperty("role", "rail")
-        made.setCheckable(True)
-        made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
-        made.setIcon(icon(kind.icon, COLOURS.muted))
-        made.setIconSize(QSize(22, 22))
-        made.setText(tr(kind.title))
-        made.setFixedSize(95, 54)  # thirteen of them fit into 768 lines
-        made.clicked.connect(lambda _checked=False: self.navigate(name))
+        made = self.rail.add(name, tr(kind.title), kind.icon, partial(self.navigate, name))
         if f"go.{name}" in {action.action_id for action in self.actions_registry.all()}:
             self.actions_registry.decorate(made, f"go.{name}")
         made.setAccessibleName(tr(kind.title))
-        self._rail_buttons[name] = made
-        return made
 
     def switch_user(self) -> None:
         """Let somebody else sit down: what is under way is written first, then the next person is asked for."""
@@ -289,21 +268,24 @@ class MainWindow(QMainWindow):
             if type(self._built[name]).needs_study and name != self._current:
                 screen = self._built.pop(name)
                 screen.close_screen()
-                self._stack.removeWidget(screen)
-                screen.deleteLater()
+                scroll = self._scroll_of(screen)
+                self._stack.removeWidget(scroll)
+                scroll.deleteLater()
 
     def _show_rail(self) -> None:
         role, is_signed_out = self.services.role, self.services.is_signed_out
-        for name, rail_button in self._rail_buttons.items():
+        for name, rail_button in self.rail.buttons.items():
             kind = screens.get(name)
             rail_button.setEnabled(not kind.needs_study or (self.services.study is not None and not is_signed_out))
             rail_button.setVisible(role in kind.roles)
+        self.rail.fit()
 
     def _mark_rail(self) -> None:
-        for name, rail_button in self._rail_buttons.items():
-            rail_button.setChecked(name == self._current)
-            colour = COLOURS.accent if name == self._current else COLOURS.muted
-            rail_button.setIcon(icon(screens.get(name).icon, colour))
+        self.rail.mark(self._current)
+
+    def _scroll_of(self, screen: Screen) -> QWidget:
+        every = [self._stack.widget(number) for number in range(self._stack.count())]
+        return next(one for one in every if isinstance(one, PageScroll) and one.page is screen)
 
     def _toggle_full_screen(self) -> None:
         if self.isFullScreen():
@@ -314,7 +296,7 @@ class MainWindow(QMainWindow):
     def _resize_to_screen(self) -> None:
         area = QGuiApplication.primaryScreen().availableGeometry()
         self.resize(_DEFAULT_SIZE.boundedTo(area.size()))
-        self.setMinimumSize(960, 600)
+        self.setMinimumSize(_LEAST_SIZE.boundedTo(area.size()))
 
     def _window_in_front(self) -> QWidget | None:
         active = QGuiApplication.focusWindow()

@@ -20,6 +20,7 @@ from app.theme import status_pixmap
 from app.widgets.image_canvas import ImageCanvas
 from app.widgets.layers import MaskLayer, PictureLayer
 from app.widgets.level_slider import LevelSlider
+from app.widgets.page_scroll import PageScroll
 from app.widgets.plain import ElidedLabel, button, label, line, row
 from app.widgets.stroke_tools import Tool
 from app.widgets.tool_settings import ToolSettings
@@ -34,6 +35,7 @@ from workflows.mask_editing import Mask
 from workflows.worklist import WorklistRow, make_worklist
 
 MASK_COLOUR = "#56B4E9"
+_PANEL_WIDTH = 296
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ class CorrectScreen(Screen):
 
     # building
 
-    def _tool_strip(self) -> QFrame:
+    def _tool_strip(self) -> PageScroll:
         frame = QFrame()
         frame.setProperty("role", "rail")
         frame.setFixedWidth(52)
@@ -136,16 +138,29 @@ class CorrectScreen(Screen):
         self.tools.changed.connect(self._on_changed)
         column.addWidget(self._strip)
         column.addStretch(1)
-        return frame
+        return PageScroll(frame, only_down=True)
 
     def _side_panel(self) -> QFrame:
         panel = QFrame()
         panel.setProperty("role", "bar")
-        panel.setFixedWidth(296)
-        column = QVBoxLayout(panel)
-        column.setContentsMargins(18, 16, 18, 16)
+        panel.setFixedWidth(_PANEL_WIDTH)
+        whole = QVBoxLayout(panel)
+        whole.setContentsMargins(18, 12, 0, 12)
+        whole.setSpacing(9)
+        head, middle, foot = QVBoxLayout(), QFrame(), QVBoxLayout()
+        for part in (head, foot):
+            part.setContentsMargins(0, 0, 18, 0)
+            part.setSpacing(9)
+        middle.setProperty("role", "plain")
+        column = QVBoxLayout(middle)
+        column.setContentsMargins(0, 0, 18, 0)
         column.setSpacing(9)
-        self._name = ElidedLabel("heading")
+        scroll = PageScroll(middle)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        whole.addLayout(head)
+        whole.addWidget(scroll, 1)
+        whole.addLayout(foot)  # what decides is always in view
+        self._name = ElidedLabel("heading", mode=Qt.TextElideMode.ElideMiddle)
         self._position = label("", "small")
         self._status_mark, self._status_word = QLabel(), label("", "muted")
         previous = button("", self.previous_image, role="quiet", icon_name="left")
@@ -154,9 +169,9 @@ class CorrectScreen(Screen):
         self.services.actions.decorate(following, "correct.next")
         heading = row(self._name, previous, following, spacing=2)
         heading.setStretch(0, 1)
-        column.addLayout(heading)
-        column.addLayout(row(self._status_mark, self._status_word, None, self._position))
-        column.addWidget(line())
+        head.addLayout(heading)
+        head.addLayout(row(self._status_mark, self._status_word, None, self._position))
+        head.addWidget(line())
         self._level = LevelSlider()
         self._level.previewed.connect(lambda mask: self.canvas.set_layer("mask", MaskLayer(mask, MASK_COLOUR)))
         self._level.chosen.connect(lambda mask: self._on_changed(mask, "level"))
@@ -181,13 +196,13 @@ class CorrectScreen(Screen):
         column.addWidget(label(tr("Hold Tab to see the image alone."), "small", wraps=True))
         column.addStretch(1)
         self._saved = label("", "small", wraps=True)
-        column.addWidget(self._saved)
+        foot.addWidget(self._saved)
         self._no_target = button(
             tr("No target"), self.no_target, icon_name="none", tooltip=tr("There is no target here")
         )
         self._accept = button(tr("Accept"), self.accept, role="primary", icon_name="check")
         self.services.actions.decorate(self._accept, "correct.accept")
-        column.addLayout(row(self._no_target, self._accept))
+        foot.addLayout(row(self._no_target, self._accept))
         return panel
 
     def _bind(self) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.texts import tr
 from app.theme import COLOURS, icon, icon_pixmap
 
 PAGE_MARGIN = 28
+_LEAST_WORDS = 48
+_SENTENCE_WIDTH = 420
 GAP = 14
 
 
@@ -122,27 +124,48 @@ def line() -> QFrame:
 
 
 class ElidedLabel(QLabel):
-    """One line that gives way: it shortens its text with dots and shows the whole of it as tooltip."""
+    """One line that gives way: it shortens its text with dots and shows the whole of it as tooltip.
 
-    def __init__(self, role: str = "") -> None:
+    It takes all the room there is; with `fits` no more than its text needs. `mode` says where the dots stand.
+    """
+
+    def __init__(
+        self, role: str = "", *, mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight, fits: bool = False
+    ) -> None:
         super().__init__()
         self._whole = ""
+        self._mode, self._fits = mode, fits
         if role:
             self.setProperty("role", role)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        policy = QSizePolicy.Policy.Maximum if fits else QSizePolicy.Policy.Ignored
+        self.setSizePolicy(policy, QSizePolicy.Policy.Preferred)
+
+    @property
+    def whole(self) -> str:
+        """The text as it was given."""
+        return self._whole
 
     def say(self, text: str) -> None:
         """Show this text as far as there is room."""
         self._whole = text
         self.setToolTip(text)
+        self.updateGeometry()
         self._fit()
+
+    def sizeHint(self) -> QSize:
+        hint = super().sizeHint()
+        return QSize(self.fontMetrics().horizontalAdvance(self._whole) + 4, hint.height()) if self._fits else hint
+
+    def minimumSizeHint(self) -> QSize:
+        hint = super().minimumSizeHint()
+        return QSize(min(_LEAST_WORDS, self.sizeHint().width()), hint.height()) if self._fits else hint
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fit()
 
     def _fit(self) -> None:
-        self.setText(self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideRight, max(0, self.width() - 2)))
+        self.setText(self.fontMetrics().elidedText(self._whole, self._mode, max(0, self.width() - 2)))
 
 
 def shortened(widget: QWidget, text: str, room_px: int) -> str:
@@ -161,7 +184,7 @@ class EmptyState(QWidget):
         picture.setPixmap(icon_pixmap(icon_name, COLOURS.muted, 56))
         self.sentence = label(sentence, "muted", wraps=True)
         self.sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.sentence.setFixedWidth(420)
+        self.sentence.setFixedWidth(_SENTENCE_WIDTH)
         self.button = button(button_text, on_click, role="primary")
         column = QVBoxLayout(self)
         column.setSpacing(16)
@@ -169,6 +192,12 @@ class EmptyState(QWidget):
         for widget in (picture, self.sentence, self.button):
             column.addWidget(widget, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch(3)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        # In a column that is squeezed a wrapped label is given one line only; all of it is its least.
+        self.sentence.ensurePolished()
+        self.sentence.setMinimumHeight(self.sentence.heightForWidth(_SENTENCE_WIDTH))
 
 
 def stacks_box() -> QCheckBox:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QProgressBar, QToolButton
 
 from app.background_task import Task, TaskRunner
 from app.context import Services
 from app.texts import tr
 from app.theme import COLOURS, icon
-from app.widgets.plain import label, set_state
+from app.widgets.plain import ElidedLabel, label, set_state, shortened
 from domain.events import Progress
 
 AGE_EVERY_MS = 30_000
 TASK_SHOWN_AFTER_MS = 400
+_TASK_WIDTH = 110
+_NAME_WIDTH = 220
 
 
 class TopBar(QFrame):
@@ -27,14 +29,14 @@ class TopBar(QFrame):
         self._services, self._tasks = services, tasks
         self.setProperty("role", "bar")
         self.setFixedHeight(44)
-        self._study_label = label("", "heading")
+        self._study_label = ElidedLabel("heading", mode=Qt.TextElideMode.ElideMiddle, fits=True)
         self._simulated_label = label(tr("simulated gaze"), "small")
-        self._task_label = label("", "small")
+        self._task_label = ElidedLabel("small", fits=True)
         self._task_bar = QProgressBar()
-        self._task_bar.setFixedWidth(160)
+        self._task_bar.setFixedWidth(_TASK_WIDTH)
         self._task_bar.hide()
         self._annotator_label = self._user_menu()
-        self._tracker_label = label("", "muted")
+        self._tracker_label = ElidedLabel("muted", fits=True)
         items = QHBoxLayout(self)
         items.setContentsMargins(20, 0, 20, 0)
         items.setSpacing(14)
@@ -56,7 +58,9 @@ class TopBar(QFrame):
         self._show_study()
         self._show_tracker()
         who = f"{self._services.annotator} · {tr(self._services.role.value)}"
-        self._annotator_label.setText(tr("Not signed in") if self._services.is_signed_out else who)
+        self._annotator_label.setToolTip(tr("Who works here: {who}").format(who=who))
+        shown = tr("Not signed in") if self._services.is_signed_out else who
+        self._annotator_label.setText(shortened(self._annotator_label, shown, _NAME_WIDTH))
         self._annotator_label.setVisible(self._services.study is not None)
 
     def _user_menu(self) -> QToolButton:
@@ -72,7 +76,7 @@ class TopBar(QFrame):
 
     def _show_study(self) -> None:
         study = self._services.study
-        self._study_label.setText(study.settings.name if study is not None else tr("No study open"))
+        self._study_label.say(study.settings.name if study is not None else tr("No study open"))
         self._simulated_label.setVisible(study is not None and study.settings.is_simulated)
 
     def _show_tracker(self) -> None:
@@ -86,7 +90,7 @@ class TopBar(QFrame):
             text = name
         else:
             text = tr("{name}: not calibrated").format(name=name)
-        self._tracker_label.setText(text)
+        self._tracker_label.say(text)
         set_state(self._tracker_label, "" if choice.verdict or choice.is_simulated else "warn")
         self._tracker_label.setVisible(self._services.study is not None or bool(choice.verdict))
 
@@ -100,12 +104,12 @@ class TopBar(QFrame):
     def _on_task_progress(self, task: Task, progress: Progress) -> None:
         if task.is_over:
             return
-        self._task_label.setText(task.text)
+        self._task_label.say(task.text)
         self._task_bar.show()
         self._task_bar.setRange(0, progress.total)
         self._task_bar.setValue(progress.done)
 
     def _on_task_ended(self) -> None:
         if not any(task.text and not task.is_over for task in self._tasks.active):
-            self._task_label.setText("")
+            self._task_label.say("")
             self._task_bar.hide()

@@ -76,7 +76,7 @@ def refusal_shown() -> str:
 def test_that_each_role_signs_in_by_keys_and_sees_exactly_its_screens(window, guarded, wait_until, name: str):
     type_in(window, name, SECRET)
     wait_until(lambda: window.current_screen == "worklist")
-    shown = {screen for screen, made in window._rail_buttons.items() if made.isVisible() and made.isEnabled()}
+    shown = {screen for screen, made in window.rail.buttons.items() if made.isVisible() and made.isEnabled()}
     assert shown == SEES[name]
     assert guarded.actor == name
     for screen in sorted(set(SEES["adam"]) - SEES[name]):

@@ -170,7 +170,7 @@ def test_that_an_annotator_sees_only_what_an_annotator_needs(window, tmp_path: P
     opened(window, tmp_path)
     window.services.set_annotator("ben", Role.ANNOTATOR)
     hidden = {name for name in screens.names() if Role.ANNOTATOR not in screens.get(name).roles}
-    shown = {name for name, made in window._rail_buttons.items() if made.isVisible()}
+    shown = {name for name, made in window.rail.buttons.items() if made.isVisible()}
     assert {"export", "train", "study"} <= hidden
     assert not shown & hidden
 
