@@ -11,6 +11,8 @@ from storage.catalog import masks, reviews
 CONSENSUS = "consensus"
 NOT_PEOPLE = frozenset({CONSENSUS, "model"})
 """Authors of masks who are nobody's read: they are given no images."""
+PROGRAMS = NOT_PEOPLE | {"simulated", "imported"}
+"""Names under which programs put data into a study: nobody can be them, sign in as them, or ask them."""
 
 
 @dataclass(frozen=True)

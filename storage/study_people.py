@@ -7,6 +7,7 @@ import hashlib
 from domain.errors import UserFacingError
 from domain.study import Role, TrialStatus
 from storage import assignment_table, people_table
+from storage.mask_table import NOT_PEOPLE, PROGRAMS
 from storage.people_table import Annotator
 from storage.study_images import StudyImages
 
@@ -22,6 +23,8 @@ class StudyPeople(StudyImages):
             UserFacingError: the study would be left without an admin who can sign in.
         """
         self.require("people")
+        if name in NOT_PEOPLE:
+            raise UserFacingError(f"Masks that no person drew are called {name}.", "Use another name.")
         if self.is_guarded and role is not Role.ADMIN:
             admins = {person.name for person in self.annotators() if person.role is Role.ADMIN and person.has_password}
             if admins == {name}:
@@ -33,9 +36,13 @@ class StudyPeople(StudyImages):
             self._append(connection, "person entered", name, {"role": role.value})
 
     def annotators(self) -> list[Annotator]:
-        """All people of the study."""
+        """All names under which data was entered: people, and programs such as the simulated eye."""
         with self.catalog.reading() as connection:
             return people_table.everyone(connection)
+
+    def people(self) -> list[Annotator]:
+        """Those who can sit down and work here; a program whose name was given a password by somebody is one."""
+        return [one for one in self.annotators() if one.name not in PROGRAMS or one.has_password]
 
     def order(self, annotator: str) -> list[str]:
         """All image ids in this annotator's order: random, but the same on every machine and after additions.

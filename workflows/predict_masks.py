@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from domain.errors import UserFacingError
 from domain.events import CancelToken, OnProgress, Progress, no_progress
-from domain.study import Role
 from storage.image_file import read_image
 from storage.map_file import write_map
 from storage.mask_file import write_mask
@@ -55,7 +54,6 @@ def predict_study(
     ]
     if not ids:
         raise UserFacingError("All images of the study have an accepted mask.", "Predict all images instead.")
-    study.add_annotator(MODEL_AUTHOR, Role.ANNOTATOR)
     found = []
     images = (_shown(study, image_id) for image_id in ids)
     try:

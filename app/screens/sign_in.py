@@ -14,6 +14,7 @@ from app.texts import tr
 from app.widgets.plain import button, card, field_label, label, row, set_state
 from domain.errors import UserFacingError
 from domain.events import CancelToken, OnProgress
+from domain.study import Role
 from storage.people_table import Annotator
 from storage.study import Study
 
@@ -78,7 +79,11 @@ class SignInScreen(Screen):
             else tr("Choose who works here. Nobody in this study has a password.")
         )
         self.people.clear()
-        for person in study.annotators():
+        people = study.people()
+        own = self.services.settings.annotator
+        if not needs_password and own not in {person.name for person in people}:
+            people.insert(0, Annotator(own, Role.ADMIN))  # who works here now, and was never entered
+        for person in people:
             if person.has_password or not needs_password:
                 self.people.addItem(f"{person.name} · {tr(person.role.value)}", person)
         place = next(

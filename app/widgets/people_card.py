@@ -11,6 +11,7 @@ from app.theme import COLOURS, icon
 from app.widgets.plain import Card, button, label, row
 from domain.errors import UserFacingError
 from domain.study import Role
+from storage.mask_table import PROGRAMS
 from storage.people_table import Annotator
 
 
@@ -53,7 +54,7 @@ class PeopleCard(Card):
         study = self.services.open_study
         chosen = self.people.currentRow()
         self.people.clear()
-        for person in study.annotators():
+        for person in study.people():
             has = tr("has a password") if person.has_password else tr("no password")
             item = QListWidgetItem(
                 icon("user", COLOURS.text if person.has_password else COLOURS.muted),
@@ -71,7 +72,10 @@ class PeopleCard(Card):
     def add(self) -> None:
         """Enter the person whose name was written."""
         name = self.name.text().strip()
-        if name and self._tried(name, Role(self.role.currentData())):
+        if name in PROGRAMS:
+            words = tr("Programs work under the name {name}.").format(name=name)
+            self.services.show_error(UserFacingError(words, tr("Use another name.")))
+        elif name and self._tried(name, Role(self.role.currentData())):
             self.name.clear()
 
     def change_role(self) -> None:
@@ -108,6 +112,6 @@ class PeopleCard(Card):
             made.setEnabled(place >= 0)
 
     def _person(self) -> Annotator | None:
-        people = self.services.open_study.annotators()
+        people = self.services.open_study.people()
         place = self.people.currentRow()
         return people[place] if 0 <= place < len(people) else None

@@ -167,3 +167,23 @@ def test_that_a_password_checked_for_one_study_signs_nobody_in_to_another(window
     assert window.services.annotator != "adam"
     assert refusal_shown() == ""
     assert window.current_screen == "sign_in"
+
+
+@pytest.mark.window
+def test_that_programs_are_neither_listed_nor_entered_as_people(window, tmp_path: Path):
+    study = open_sample_study(tmp_path / "sample", n_frames=2)
+    study.add_annotator("anna", Role.ADMIN)
+    window.services.set_annotator("me", Role.ADMIN)
+    window.services.settings.annotator = "me"
+    window.use_study(study)
+    window.navigate("study")
+    card = window.screen_widget("study")._people
+    assert [card.people.item(n).text().split(" ")[0] for n in range(card.people.count())] == ["anna"]
+    told: list[BaseException] = []
+    window.services.show_error = told.append
+    card.name.setText("simulated")
+    card.add()
+    assert "Programs work under the name" in str(told[0])
+    window.navigate("sign_in")
+    names = window.screen_widget("sign_in").people
+    assert [names.itemText(n).split(" ")[0] for n in range(names.count())] == ["me", "anna"]

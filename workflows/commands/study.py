@@ -70,7 +70,7 @@ def register(cli: typer.Typer) -> None:
                 f"{len(images)} images ({shares or 'none'}), {len(opened.trials())} trials, "
                 f"{len(opened.mask_versions())} masks"
             )
-            for person in opened.annotators():
+            for person in opened.people():
                 print(f"  {person.role.value:<10} {person.name}{'' if person.has_password else '  (no password)'}")
             if lost := missing_files(opened):
                 print(f"{len(lost)} image files are not where they were: sightline study repair-paths")

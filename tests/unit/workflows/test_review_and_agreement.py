@@ -12,12 +12,14 @@ import pytest
 from domain.errors import UserFacingError
 from domain.study import Role, TrialStatus
 from domain.trial import TrialQuality, TrialRecord
+from storage import people_table
 from storage.accounts import LOCK_S, MAX_FAILURES, Accounts, may
 from storage.study import Study
 from tests.unit.processing.study_for_export import hard_mask, study_with_hard_cases
 from workflows import agreement, audit, review
 from workflows.command_line import build, run
 from workflows.mask_history import mask_history, restore
+from workflows.sample_study import open_sample_study
 from workflows.study import duplicates, missing_files, new_settings, repair_paths, set_splits
 
 
@@ -75,6 +77,28 @@ def test_that_who_works_alone_may_accept_their_own_and_the_log_says_so(study: St
     other = next(image.image_id for image in study.images() if image.image_id != "plain")
     with pytest.raises(UserFacingError, match="their own"):
         review.decide(study, newest(study, "A", other), "accepted", reviewer="A")
+
+
+def test_that_the_only_user_of_a_sample_study_may_accept_their_own(tmp_path: Path) -> None:
+    with open_sample_study(tmp_path / "sample", n_frames=2) as sample:
+        image = sample.images()[0]
+        for author in ("me", "model"):
+            sample.save_mask(image.image_id, author, "polyp", hard_mask(image.size), origin="gaze")
+        sample.add_annotator("simulated", Role.ADMIN)  # as the guided tour does
+        version = sample.mask_versions(image.image_id, "me", "polyp")[-1]
+        assert review.decide(sample, version, "accepted", reviewer="me")
+        sample.add_annotator("boss", Role.REVIEWER)
+        assert not review.works_alone(sample, "me")
+
+
+def test_that_programs_are_not_people(study: Study) -> None:
+    with study.catalog.writing() as connection:
+        for name in ("model", "simulated", "imported"):  # as earlier versions entered them
+            people_table.put(connection, name, Role.ADMIN)
+    assert {person.name for person in study.people()} == {"A", "B"}
+    assert {"model", "simulated"} < {person.name for person in study.annotators()}
+    with pytest.raises(UserFacingError, match="no person drew"):
+        study.add_annotator("model")
 
 
 def test_that_a_decision_can_be_taken_back_and_stays_in_the_log(study: Study) -> None:
