@@ -55,9 +55,14 @@ class Engine:
         self.micro_batch = first_micro_batch(config, self.net, place.device)
         self.is_compiled = False
         self.before_update: Callable[[], None] = lambda: None
-        """Called by every step before it alters weights: on a CPU `state` gives them away uncopied."""
+        """Called by every step before it alters weights: see `state_is_copied`."""
         self._has_stepped = False
         self._staged: dict[str, Tensor] = {}
+
+    @property
+    def state_is_copied(self) -> bool:
+        """Whether what `state` gave stays as it is while the training goes on; on a CPU it does not."""
+        return self.place.device.type != "cpu"
 
     @property
     def steps_per_epoch(self) -> int:
@@ -161,7 +166,8 @@ class Engine:
     def _in_main_memory(self, name: str, value: Tensor, *, copies: bool) -> Tensor:
         if value.device.type != "cuda":
             found = value.cpu().contiguous()
-            return found.clone() if copies and found.data_ptr() == value.data_ptr() else found
+            is_shared = found.data_ptr() == value.data_ptr()
+            return found.clone() if is_shared and (copies or self.state_is_copied) else found
         # Pinned memory is filled at the speed of the bus, and all copies are under way at once.
         if name not in self._staged:
             self._staged[name] = torch.empty(value.shape, dtype=value.dtype, pin_memory=True)

@@ -133,7 +133,8 @@ class Run:
             _log.info("no checkpoint yet: beginning at step 0")
         self.team.check_same(engine.step)
         self.voice.step = self.writer.step = engine.step
-        engine.before_update = self.writer.wait
+        if not engine.state_is_copied:
+            engine.before_update = self.writer.wait
         return engine
 
     def _tell_machine(self, engine: Engine) -> None:
@@ -203,9 +204,11 @@ class Run:
         self.voice.say(event="step", total=self.config.total_steps, **row)
 
     def _keep(self, engine: Engine) -> None:
-        is_due = engine.step % self.config.checkpoint_every == 0 or engine.step == self.config.total_steps
-        is_late = time.monotonic() - self._kept > _KEEP_S and not self.writer.is_busy
-        if is_due or is_late:
+        is_due = engine.step % self.config.checkpoint_every == 0
+        since = time.monotonic() - self._kept
+        is_late = since > _KEEP_S and not self.writer.is_busy
+        is_last = engine.step == self.config.total_steps
+        if is_last or is_late or (is_due and not self.writer.is_burden(since)):
             self._save(engine)
 
     def _save(self, engine: Engine) -> None:

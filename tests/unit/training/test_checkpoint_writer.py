@@ -94,3 +94,24 @@ def test_that_a_processor_takes_a_large_network_one_image_at_a_time(snapshot: Sn
     large = _engine(snapshot, small.with_changes(features=(16, 32, 64, 256, 512, 16)))
     assert large.micro_batch == 1
     assert _engine(snapshot, small.with_changes(features=(16, 32, 64, 256, 512, 16), micro_batch=2)).micro_batch == 2
+
+
+def test_that_a_large_checkpoint_is_not_written_again_at_once(tmp_path: Path) -> None:
+    writer = CheckpointWriter(Checkpoints(tmp_path), lambda _step, _path: None)
+    writer.begin({"a": np.zeros(1, np.float32)}, {"step": 1})
+    writer.wait()
+    assert not writer.is_burden(0.0), "a small one costs nothing"
+    writer.begin({"a": np.zeros(17 << 20, np.float32)}, {"step": 2})
+    writer.wait()
+    assert writer.is_burden(0.0)
+    assert not writer.is_burden(3600.0)
+
+
+def test_that_nothing_is_written_over_what_is_being_written(tmp_path: Path) -> None:
+    disk = SlowDisk(tmp_path)
+    writer = CheckpointWriter(disk, lambda _step, _path: None)
+    writer.begin({"a": np.zeros(1, np.float32)}, {"step": 1})
+    assert writer.is_burden(3600.0)
+    disk.goes_on.set()
+    writer.wait()
+    assert not writer.is_burden(3600.0)
