@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, select
 from domain.study import TrialStatus
 from storage.audit_log import now_utc
 from storage.catalog import assignments
+from storage.damaged_row import damage_in_words
 
 OPEN_STATUSES = (TrialStatus.NEW, TrialStatus.IN_PROGRESS, TrialStatus.RETURNED)
 
@@ -78,4 +79,5 @@ def statuses(connection: Connection, annotator: str, target: str) -> dict[str, T
             assignments.c.annotator == annotator, assignments.c.target == target
         )
     )
-    return {row[0]: TrialStatus(row[1]) for row in rows}
+    with damage_in_words("The worklist"):
+        return {row[0]: TrialStatus(row[1]) for row in rows}

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 from domain.errors import UserFacingError
 from domain.study import Role
 from storage.catalog import annotators
+from storage.damaged_row import damage_in_words
 
 
 @dataclass(frozen=True)
@@ -38,4 +39,5 @@ def put(connection: Connection, name: str, role: Role) -> None:
 def everyone(connection: Connection) -> list[Annotator]:
     """All people by name."""
     rows = connection.execute(select(annotators).order_by(annotators.c.name)).mappings()
-    return [Annotator(row["name"], Role(row["role"]), bool(row["password_hash"])) for row in rows]
+    with damage_in_words("The list of people"):
+        return [Annotator(row["name"], Role(row["role"]), bool(row["password_hash"])) for row in rows]

@@ -13,6 +13,7 @@ from domain.study import Outcome, TrialStatus
 from domain.trial import TrialQuality, TrialRecord
 from storage.audit_log import now_utc
 from storage.catalog import trials
+from storage.damaged_row import damage_in_words
 
 _COLUMNS = 5
 
@@ -76,7 +77,12 @@ def find(
     for column, value in wanted.items():
         if value:
             query = query.where(trials.c[column] == value)
-    return [_record(row) for row in connection.execute(query).mappings()]
+    return [_readable(row) for row in connection.execute(query).mappings()]
+
+
+def _readable(row: RowMapping) -> TrialRecord:
+    with damage_in_words(f"Trial {row['trial_id']!r}"):
+        return _record(row)
 
 
 def _record(row: RowMapping) -> TrialRecord:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from domain.errors import BadFileError, NewerVersionError, UserFacingError
 from domain.fixations import ImageFixations
@@ -206,6 +206,28 @@ def as_version_1(connection: Connection) -> None:
     for name in ("stack", "stack_position", "file_sha256"):
         connection.exec_driver_sql(f"ALTER TABLE images DROP COLUMN {name}")
     connection.exec_driver_sql("UPDATE catalog_facts SET value='1'")
+
+
+@pytest.mark.parametrize(
+    ("change", "of_what"),
+    [
+        ("UPDATE trials SET quality = replace(quality, 'longest_gap_s', 'longest^gap_s')", "Trial 't1'"),
+        ("UPDATE trials SET quality = '[1]'", "Trial 't1'"),
+        ("UPDATE trials SET outcome = 'tarwet'", "Trial 't1'"),
+        ("UPDATE annotators SET role = 'annotaTor'", "list of people"),
+        ("UPDATE assignments SET status = 'dome'", "worklist"),
+    ],
+)
+def test_that_a_damaged_value_in_the_catalog_is_told_in_words(tmp_path: Path, change: str, of_what: str) -> None:
+    with Study.create(tmp_path / "study", StudySettings(name="S")) as study:
+        study.add_images([StudyImage("one", "images/one.png", (32, 24))])
+        study.add_annotator("anna")
+        study.save_trial(TrialRecord("t1", "one", "anna", "target"))
+        study.set_status("one", "anna", "target", TrialStatus.DONE)
+        with study.catalog.writing() as connection:
+            assert connection.execute(text(change)).rowcount
+        with pytest.raises(BadFileError, match=of_what):
+            _ = study.trials(), study.annotators(), study.statuses("anna", "target")
 
 
 def test_that_people_have_roles(tmp_path: Path) -> None:
