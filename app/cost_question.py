@@ -42,9 +42,13 @@ class CostQuestion(QObject):
 
     def stop(self) -> None:
         """Nobody wants to know any more."""
+        is_open = self._timer.isActive() or (self._task is not None and not self._task.is_over)
         self._timer.stop()
         if self._task is not None and not self._task.is_over:
             self._task.cancel()
+        self._task = None
+        if is_open:
+            self.answered.emit("")  # no answer comes any more
 
     def _ask(self) -> None:
         if self._make_config is None:

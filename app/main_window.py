@@ -11,6 +11,7 @@ from PySide6.QtGui import QCloseEvent, QGuiApplication, QShowEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QMainWindow,
+    QMessageBox,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -64,6 +65,8 @@ class MainWindow(QMainWindow):
         self._built: dict[str, Screen] = {}
         self._current = ""
         self._is_complete = False
+        self._may_stop_work = False
+        self.quit_question: QMessageBox | None = None
         self._last_annotator = self.services.annotator
         self.rail = Rail()
         self._stack = QStackedWidget()
@@ -153,6 +156,11 @@ class MainWindow(QMainWindow):
         if current is not None and not current.can_leave():
             event.ignore()
             return
+        under_way = "\n".join(filter(None, (screen.under_way() for screen in self._built.values())))
+        if under_way and not self._may_stop_work:
+            event.ignore()
+            self._ask_to_quit(under_way)
+            return
         self.hide()  # what is still to be saved may take a moment; nobody has to watch it
         if current is not None:
             current.on_hidden()
@@ -164,6 +172,34 @@ class MainWindow(QMainWindow):
         self.services.settings.save()
         self.services.set_study(None)
         super().closeEvent(event)
+
+    def _ask_to_quit(self, under_way: str) -> None:
+        if self.quit_question is not None:
+            return
+        box = QMessageBox(
+            QMessageBox.Icon.Question,
+            tr("Sightline"),
+            tr("Close Sightline?"),
+            QMessageBox.StandardButton.NoButton,
+            self,
+        )
+        box.setInformativeText(under_way)
+        stops = box.addButton(tr("Stop and quit"), QMessageBox.ButtonRole.DestructiveRole)
+        stays = box.addButton(tr("Keep the window open"), QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(stays)
+        box.setEscapeButton(stays)
+        stops.clicked.connect(self._stop_and_quit)
+        box.finished.connect(self._on_quit_answered)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.quit_question = box
+        box.open()
+
+    def _stop_and_quit(self) -> None:
+        self._may_stop_work = True
+        QTimer.singleShot(0, self, self.close)  # after the question is gone
+
+    def _on_quit_answered(self) -> None:
+        self.quit_question = None
 
     # building
 

@@ -54,6 +54,10 @@ class Screen(QWidget):
         """Whether the user may go elsewhere now (False while recording)."""
         return True
 
+    def under_way(self) -> str:
+        """What closing the window would stop, in a sentence for the user; empty where there is nothing."""
+        return ""
+
     def close_screen(self) -> None:
         """The window closes: stop timers, processes and tasks of this screen."""
 

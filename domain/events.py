@@ -30,6 +30,15 @@ def no_progress(_progress: Progress) -> None:
     """Listen to nothing."""
 
 
+def share_of(on_progress: OnProgress, begin: float, end: float) -> OnProgress:
+    """Where a piece of work reports that is the part from `begin` to `end` (0-1) of a longer one; in hundredths."""
+
+    def tell(progress: Progress) -> None:
+        on_progress(Progress(round(100 * (begin + (end - begin) * progress.fraction)), 100, progress.text))
+
+    return tell
+
+
 class CancelToken:
     """A flag that any thread may raise and long work looks at between steps."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from domain.errors import BadFileError, Cancelled
-from domain.events import CancelToken, OnProgress, no_progress
+from domain.events import CancelToken, OnProgress, no_progress, share_of
 from storage.study import Study
 from training.config import TrainConfig, preset
 from training.messages import Event, RunState
@@ -69,12 +69,18 @@ def start_training(
     """
     study.require("train")
     config = training_config(study, preset_name, changes or {})
-    choice = chosen_labels(study, target=target, on_progress=on_progress, cancel=cancel) if chooses_labels else None
+    # One bar for both parts: the comparison takes most of the time, where there is one.
+    compared = 0.7 if chooses_labels else 0.0
+    choice = None
+    if chooses_labels:
+        listens = share_of(on_progress, 0.0, compared)
+        choice = chosen_labels(study, target=target, on_progress=listens, cancel=cancel)
     labels = choice.labels if choice is not None and choice.is_other else None
     if labels is not None:
         config = preset(preset_name, **{"thresholds": labels.thresholds, **(changes or {})})
     folder = new_run_folder(study, preset_name)
-    freeze_study(study, folder / "snapshot", target=target, labels=labels, on_progress=on_progress, cancel=cancel)
+    listens = share_of(on_progress, compared, 1.0)
+    freeze_study(study, folder / "snapshot", target=target, labels=labels, on_progress=listens, cancel=cancel)
     if choice is not None:
         keep_choice(folder, choice)
     return TrainingRun.start(config, folder / "snapshot", folder)

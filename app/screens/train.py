@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMessageBox, QScrollArea, QVBoxLayout, QWidget
 
+from app.background_task import Task
 from app.context import Services
 from app.cost_question import CostQuestion
 from app.label_choice_words import label_choice_words
@@ -18,6 +21,7 @@ from app.texts import tr
 from app.widgets.new_run_card import NewRunCard
 from app.widgets.plain import page
 from app.widgets.run_history import RunHistory
+from domain.events import CancelToken, OnProgress
 from domain.study import Role
 from training.messages import LAST_WORDS, Event, RunState, number_of
 from training.prediction_of_cost import Estimate, suggested_preset
@@ -27,6 +31,7 @@ from workflows.model_shelf import active_model, previous_model
 from workflows.train_model import RunSummary, runs_of, start_training, training_config
 from workflows.view_trial import trials_with_gaze
 
+_log = logging.getLogger(__name__)
 POLL_MS = 150
 CLOSE_AFTER_S = 10.0
 _LEFT_WIDTH = 430
@@ -55,6 +60,7 @@ class TrainScreen(Screen):
         self._is_stopping = False
         self._is_busy = False
         self._n_labelled = 0
+        self._preparation: Task | None = None
         column, _head = page(
             self, tr("Train"), tr("A model learns from the labels of this study. Everything stays on this computer.")
         )
@@ -120,7 +126,15 @@ class TrainScreen(Screen):
             try:
                 self.run.wait(CLOSE_AFTER_S)
             except TimeoutError:
-                self.run.kill()
+                # It heard the stop, and hears the end of this process: it saves and ends without us.
+                _log.warning("the training in %s is still being saved", self.run.folder.folder)
+
+    def under_way(self) -> str:
+        if self._preparation is not None:
+            return tr("A training is being prepared.")
+        if self.run is not None and self.run.is_alive:
+            return tr("A training is under way. It is stopped with a checkpoint and can be resumed later.")
+        return ""
 
     # what the user does
 
@@ -134,19 +148,24 @@ class TrainScreen(Screen):
         self.card.say(tr("Taking a snapshot of the study…"), "")
         self.card.remark("")
         self.views.clear()
-        self.services.tasks.start(
-            tr("Preparing the training"),
-            lambda report, cancel: start_training(
-                study,
-                preset_name=preset_name,
-                changes=changes,
-                chooses_labels=chooses_labels,
-                on_progress=report,
-                cancel=cancel,
-            ),
-            on_done=self._on_started,
-            on_failed=self._on_refused,
-        )
+        made: list[TrainingRun] = []
+
+        def prepare(report: OnProgress, cancel: CancelToken) -> None:
+            made.append(
+                start_training(
+                    study,
+                    preset_name=preset_name,
+                    changes=changes,
+                    chooses_labels=chooses_labels,
+                    on_progress=report,
+                    cancel=cancel,
+                )
+            )
+
+        task = self.services.tasks.start(tr("Preparing the training"), prepare, on_failed=self._on_refused)
+        task.ended.connect(lambda: self._on_prepared(made, was_stopped=task.cancel_token.is_cancelled))
+        self._preparation = task
+        self._show_buttons()
 
     def pause(self) -> None:
         """Give the machine back for a while, or go on."""
@@ -154,13 +173,21 @@ class TrainScreen(Screen):
             (self.run.resume if self._is_paused else self.run.pause)()
 
     def stop(self) -> None:
-        """Stop at the next step; the run can be resumed later."""
-        if self.run is not None:
+        """Stop at the next step; the run can be resumed later. What is being prepared is given up."""
+        if self._preparation is not None:
+            self._is_stopping = True
+            self.card.say(tr("Stopping…"), "warn")
+            self._preparation.cancel()
+            self._show_buttons()
+        elif self.run is not None:
             self._is_stopping = True
             self.card.say(tr("Stopping…"), "warn")
             self.run.stop()
 
     def _ask_to_stop(self) -> None:
+        if self._preparation is not None:
+            self.stop()  # nothing was learnt yet
+            return
         box = QMessageBox(
             QMessageBox.Icon.Question,
             tr("Sightline"),
@@ -177,6 +204,17 @@ class TrainScreen(Screen):
         box.open()
 
     # what the run says
+
+    def _on_prepared(self, made: list[TrainingRun], *, was_stopped: bool) -> None:
+        self._preparation = None
+        if made:
+            self._on_started(made[0])
+            if was_stopped:
+                self.stop()  # it was on its way already
+        elif was_stopped:
+            self._is_busy = self._is_stopping = False
+            self.card.say(tr("Stopped before the training began."), "warn")
+            self._show_buttons()
 
     def _on_started(self, run: TrainingRun) -> None:
         self.run = run
@@ -233,7 +271,11 @@ class TrainScreen(Screen):
         self._show_buttons()
 
     def _on_progress(self, event: Event) -> None:
-        self.card.progress.show_share(int(event.get("done") or 0), int(event.get("total") or 0))
+        # In words: the bar is that of the steps, and does not go back.
+        n, total = int(event.get("done") or 0), int(event.get("total") or 0)
+        if self.run is not None and total and not self._is_stopping:
+            state = tr(STATE_WORDS[self.run.state]).capitalize()
+            self.card.say(tr("{state}: {n} of {total}").format(state=state, n=n, total=total), "")
 
     def _on_estimate(self, event: Event) -> None:
         self.card.show_cost(str(event.get("text", "")))
@@ -339,8 +381,16 @@ class TrainScreen(Screen):
 
     def _show_buttons(self) -> None:
         is_running = self.run is not None and self.run.is_alive
+        learns_from_gaze = self.settings.get("supervision", "gaze") == "gaze"
         self.card.allow(
-            is_running=is_running, is_busy=self._is_busy, is_paused=self._is_paused, is_stopping=self._is_stopping
+            is_running=is_running,
+            is_busy=self._is_busy,
+            is_paused=self._is_paused,
+            is_stopping=self._is_stopping,
+            is_preparing=self._preparation is not None,
+            why_not=tr("Nothing to learn from yet: annotate images first.")
+            if learns_from_gaze and not self._n_labelled
+            else "",
         )
         self.history.allow(is_busy=is_running or self._is_busy)
 
@@ -348,7 +398,14 @@ class TrainScreen(Screen):
         study = self.services.open_study
         active, previous = active_model(study), previous_model(study)
         self.history.show_models(active.stem if active else "", previous.stem if previous else "")
-        self.history.show_runs(runs_of(study))
+        self.history.show_runs([self._as_it_is(run) for run in runs_of(study)])
+
+    def _as_it_is(self, run: RunSummary) -> RunSummary:
+        """The run that goes on tells its state itself; its files tell it later."""
+        if self.run is None or run.name != self.run.folder.folder.name:
+            return run
+        step = int(self.run.last.get("step", {}).get("step") or 0)
+        return replace(run, state=self.run.state, step=max(step, run.step))
 
 
 def _scrolled(widget: QWidget) -> QScrollArea:

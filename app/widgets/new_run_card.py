@@ -71,6 +71,10 @@ class NewRunCard(QFrame):
         self._pause_button = button(tr("Pause"), self.wants_pause.emit, icon_name="pause")
         self._stop_button = button(tr("Stop"), self.wants_stop.emit, icon_name="stop")
         column.addLayout(row(self.start_button, self._pause_button, self._stop_button, None))
+        self._why_not = label("", "small", wraps=True)
+        set_state(self._why_not, "warn")
+        self._why_not.hide()
+        column.addWidget(self._why_not)
         self._state = label(tr("Nothing is being trained."), "", wraps=True)
         column.addWidget(self._state)
         self.progress = RunProgress()
@@ -126,16 +130,27 @@ class NewRunCard(QFrame):
         self.command_line.setCursorPosition(0)
         self.command_line.setToolTip(words)
 
-    def allow(self, *, is_running: bool, is_busy: bool, is_paused: bool, is_stopping: bool) -> None:
-        """Which buttons do something now."""
+    def allow(
+        self,
+        *,
+        is_running: bool,
+        is_busy: bool,
+        is_paused: bool,
+        is_stopping: bool,
+        is_preparing: bool = False,
+        why_not: str = "",
+    ) -> None:
+        """Which buttons do something now; `why_not` says why nothing can be trained."""
         is_free = not is_running and not is_busy
-        self.start_button.setEnabled(is_free)
+        self.start_button.setEnabled(is_free and not why_not)
+        self._why_not.setText(why_not)
+        self._why_not.setVisible(is_free and bool(why_not))
         self._preset.setEnabled(is_free)
         self.chooses_labels.setEnabled(is_free)
         self._pause_button.setEnabled(is_running and not is_stopping)
         self._pause_button.setText(tr("Go on") if is_paused else tr("Pause"))
         self._pause_button.setIcon(icon("play" if is_paused else "pause", COLOURS.text))
-        self._stop_button.setEnabled(is_running and not is_stopping)
+        self._stop_button.setEnabled((is_running or is_preparing) and not is_stopping)
         # Room for what the run says, on small screens: what it began with is decided.
         self.chooses_labels.setVisible(is_free)
         self._reason.setVisible(is_free and bool(self._reason.text()))

@@ -35,6 +35,7 @@ class TopBar(QFrame):
         self._task_bar = QProgressBar()
         self._task_bar.setFixedWidth(_TASK_WIDTH)
         self._task_bar.hide()
+        self._shown: Task | None = None
         self._annotator_label = self._user_menu()
         self._tracker_label = ElidedLabel("muted", fits=True)
         items = QHBoxLayout(self)
@@ -98,18 +99,31 @@ class TopBar(QFrame):
         if not task.text:
             return
         task.progressed.connect(lambda progress: self._on_task_progress(task, progress))
-        task.ended.connect(self._on_task_ended)
-        QTimer.singleShot(TASK_SHOWN_AFTER_MS, self, lambda: self._on_task_progress(task, Progress(0, 0)))
+        task.ended.connect(lambda: self._on_task_ended(task))
+        QTimer.singleShot(TASK_SHOWN_AFTER_MS, self, lambda: self._on_task_begun(task))
+
+    def _on_task_begun(self, task: Task) -> None:
+        if self._shown is None and not task.is_over:
+            self._on_task_progress(task, Progress(0, 0))
 
     def _on_task_progress(self, task: Task, progress: Progress) -> None:
-        if task.is_over:
+        # One task at a time: a bar that two share would jump between them.
+        if task.is_over or (self._shown is not None and self._shown is not task):
             return
-        self._task_label.say(task.text)
+        self._shown = task
+        self._task_label.setText(task.text)
         self._task_bar.show()
         self._task_bar.setRange(0, progress.total)
         self._task_bar.setValue(progress.done)
 
-    def _on_task_ended(self) -> None:
-        if not any(task.text and not task.is_over for task in self._tasks.active):
-            self._task_label.say("")
+    def _on_task_ended(self, task: Task) -> None:
+        if self._shown is task:
+            self._shown = None
+        if self._shown is not None:
+            return
+        waiting = next((one for one in self._tasks.active if one.text and not one.is_over), None)
+        if waiting is not None:
+            self._on_task_progress(waiting, Progress(0, 0))
+        else:
+            self._task_label.setText("")
             self._task_bar.hide()
