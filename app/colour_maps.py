@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import cv2
@@ -18,6 +19,24 @@ NAMES = tuple(_TABLES)
 
 # Wong 2011: five colours told apart also without red-green vision, strongest level first.
 LEVEL_COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#F0E442")
+_SAME_LEVEL = 0.0051  # a slider has a hundred steps
+
+
+def level_colour(number: int) -> str:
+    """The colour of the n-th level, from 0; the same on every screen."""
+    return LEVEL_COLOURS[number % len(LEVEL_COLOURS)]
+
+
+MASK_COLOUR = level_colour(0)
+"""A mask that belongs to no level of the study: drawn, or of a level in between. A mask begins as the first level."""
+
+
+def colour_at(threshold: float, thresholds: Sequence[float]) -> str:
+    """The colour of a mask that was cut at this threshold."""
+    for number, level in enumerate(thresholds):
+        if abs(level - threshold) < _SAME_LEVEL:
+            return level_colour(number)
+    return MASK_COLOUR
 
 
 @lru_cache(maxsize=8)

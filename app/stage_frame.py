@@ -9,7 +9,7 @@ from PySide6.QtGui import QCloseEvent, QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.actions import ActionRegistry
-from app.colour_maps import LEVEL_COLOURS
+from app.colour_maps import level_colour
 from app.key_overlay import KeyOverlay
 from app.stage_cards import Card
 from app.stage_phase import Phase
@@ -76,7 +76,7 @@ class StageFrame(QWidget):
         """The levels of the heatmap, until the refined ones are there: dashed lines, and a word that says so."""
         self.canvas.set_layers(
             {
-                f"level {number + 1}": OutlineLayer(level, LEVEL_COLOURS[number % len(LEVEL_COLOURS)], is_dashed=True)
+                f"level {number + 1}": OutlineLayer(level, level_colour(number), is_dashed=True)
                 for number, level in enumerate(maps.levels)
             }
         )
@@ -89,9 +89,9 @@ class StageFrame(QWidget):
         layers: dict[str, Layer] = {}
         levels = result.maps.levels
         for number in range(len(levels) - 1, 0, -1):
-            colour = LEVEL_COLOURS[number % len(LEVEL_COLOURS)]
+            colour = level_colour(number)
             layers[f"level {number + 1}"] = OutlineLayer(levels[number], colour, is_dashed=True)
-        layers["mask"] = MaskLayer(levels[0], LEVEL_COLOURS[0])
+        layers["mask"] = MaskLayer(levels[0], level_colour(0))
         self.canvas.set_layers(layers)
         self._chip.show_result(result)
         counts = result.verdict != "stop"

@@ -66,7 +66,7 @@ class StageLook(QObject):
     def prepare(self, image_id: str) -> None:
         """Another image is there: let the refiner see it before its gaze is known."""
         self._trial_id = ""
-        self._labels.prepare(image_id, self._image.pixels.display_u8(self._image.home_slice))
+        self._labels.prepare(image_id, self._image.pixels.one_slice(self._image.home_slice).display_u8())
 
     def forget(self, image_id: str) -> None:
         """The image is decided."""
@@ -91,7 +91,7 @@ class StageLook(QObject):
         self._trial_id = ""
         self._labels.make(
             look,
-            self._image.pixels.display_u8(self._image.home_slice),
+            self._image.pixels.one_slice(self._image.home_slice).display_u8(),
             on_draft=self._draft.offer,
             on_done=self._on_labels,
             on_failed=self._on_failed,

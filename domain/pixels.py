@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+
+_ENOUGH_VALUES = 1_000_000
+"""Of a large volume so many values, evenly spread, say what its window is."""
 
 
 @dataclass(frozen=True)
@@ -53,22 +58,45 @@ class ImagePixels:
     def default_window(self, slice_index: int = 0) -> tuple[float, float]:
         """(centre, width) to begin with: the file's own, the full range of 8 bits, or the 0.1 % percentiles.
 
+        The percentiles are those of all slices together: a window of each slice alone would show the noise of an empty
+        slice as bright as tissue. What has one value only is black.
         Source of the percentiles: 3D Slicer's automatic window/level.
         """
         if self.window is not None:
             return self.window
-        plane = self.values[slice_index]
-        if plane.dtype == np.uint8:
+        if self.values.dtype == np.uint8:
             return 127.5, 255.0
-        if plane.dtype == np.bool_:
+        if self.values.dtype == np.bool_:
             return 0.5, 1.0
-        finite = np.asarray(plane[np.isfinite(plane)], np.float64)
+        return self._window_of_values
+
+    @property
+    def has_contrast(self) -> bool:
+        """Whether the automatic window found more than one value."""
+        low, high = self._range_of_values
+        return high > low
+
+    @cached_property
+    def _window_of_values(self) -> tuple[float, float]:
+        low, high = self._range_of_values
+        if high <= low:  # black: all of it lies at the dark end of a window
+            return (low - 0.5, 1.0) if self.is_inverted else (low + 0.5, 1.0)
+        return float((low + high) / 2), float(max(high - low, 1e-6))
+
+    @cached_property
+    def _range_of_values(self) -> tuple[float, float]:
+        sample = self.values.reshape(-1)
+        step = max(1, sample.size // _ENOUGH_VALUES) if self.n_slices > 1 else 1
+        while step > 1 and math.gcd(step, self.values.shape[2]) > 1:
+            step += 1  # a step that shares a factor with the rows would look at some columns only
+        sample = sample[::step]
+        finite = np.asarray(sample[np.isfinite(sample)], np.float64)
         if finite.size == 0:
-            return 0.5, 1.0
-        low, high = np.percentile(finite, (0.1, 99.9))
+            return 0.0, 0.0
+        low, high = (float(value) for value in np.percentile(finite, (0.1, 99.9)))
         if high <= low:
             low, high = float(finite.min()), float(finite.max())
-        return float((low + high) / 2), float(max(high - low, 1e-6))
+        return low, high
 
     def display_u8(self, slice_index: int = 0, window: tuple[float, float] | None = None) -> NDArray[np.uint8]:
         """One slice as RGB, (H, W, 3) uint8, through a (centre, width) window."""

@@ -29,6 +29,7 @@ class SliceStack:
 
     def __init__(self, readers: Sequence[Callable[[], ImagePixels]], *, first: int = 0) -> None:
         self._readers = tuple(readers)
+        self._first = first
         self._kept: OrderedDict[int, ImagePixels] = OrderedDict()
         self._n_bytes = 0
         self._lock = threading.Lock()
@@ -54,12 +55,25 @@ class SliceStack:
         return read
 
     def default_window(self, slice_index: int = 0) -> tuple[float, float]:
-        """(centre, width) that a slice begins with: the same as when it is shown alone."""
-        return self.one_slice(slice_index).default_window()
+        """(centre, width) that a slice begins with: its file's own, else that of the slice the stack was opened at.
+
+        The files are not all read, so there are no percentiles of the volume; and a window of each slice alone would
+        show the noise of an empty slice as bright as tissue.
+        """
+        return self._window_for(self.one_slice(slice_index)) or self.one_slice(slice_index).default_window()
 
     def display_u8(self, slice_index: int = 0, window: tuple[float, float] | None = None) -> NDArray[np.uint8]:
         """One slice as RGB, (H, W, 3) uint8, through a (centre, width) window."""
-        return self.one_slice(slice_index).display_u8(0, window)
+        pixels = self.one_slice(slice_index)
+        return pixels.display_u8(0, window or self._window_for(pixels))
+
+    def _window_for(self, pixels: ImagePixels) -> tuple[float, float] | None:
+        """The window of the stack, for a slice that needs one; None where it says its own, or none was found."""
+        if pixels.window is not None or pixels.values.dtype in (np.uint8, np.bool_):
+            return None
+        first = self.one_slice(self._first)
+        has_window = first.window is None and first.values.dtype not in (np.uint8, np.bool_) and first.has_contrast
+        return first.default_window() if has_window else None
 
     def load(
         self, around: int, *, reach: int, on_progress: OnProgress = no_progress, cancel: CancelToken | None = None

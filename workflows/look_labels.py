@@ -31,7 +31,10 @@ MASK_THREADS = min(2, os.cpu_count() or 1)
 
 @dataclass(frozen=True)
 class LookResult:
-    """What came of a look: the stored trial, its maps, and what the annotator should know."""
+    """What came of a look: the stored trial, its maps, and what the annotator should know.
+
+    coverage: the share of the image that the mask covers, which is the first level.
+    """
 
     record: TrialRecord
     maps: LabelMaps
@@ -111,7 +114,7 @@ class LabelMaker:
             is_simulated=look.is_simulated,
         )
         _log.info("labels in %.0f ms", 1e3 * (time.perf_counter() - began))
-        coverage = float(np.mean(maps.levels[-1])) if maps.levels else 0.0
+        coverage = float(np.mean(maps.levels[0])) if maps.levels else 0.0
         return LookResult(record, maps, verdict_on(quality, protocol), maps.warnings, coverage)
 
     def draft(self, protocol: Protocol, look: Look) -> LabelMaps:

@@ -71,7 +71,7 @@ def open_trial(study: Study, record: TrialRecord) -> TrialView:
     reviewed = study.accepted_mask(record.image_id, record.target)
     reference = reviewed if reviewed is not None else study.ground_truth(record.image_id)
     name = "reviewed mask" if reviewed is not None else "reference mask" if reference is not None else ""
-    return TrialView(record, pixels, home_slice, pixels.display_u8(home_slice or 0), reference, name)
+    return TrialView(record, pixels, home_slice, pixels.one_slice(home_slice or 0).display_u8(), reference, name)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,6 @@ from workflows.edit_history import Decision, Edit, MaskEdit, Place
 from workflows.mask_editing import Mask
 from workflows.worklist import WorklistRow, make_worklist
 
-MASK_COLOUR = "#56B4E9"
 _PANEL_WIDTH = 296
 
 
@@ -173,7 +172,7 @@ class CorrectScreen(Screen):
         head.addLayout(row(self._status_mark, self._status_word, None, self._position))
         head.addWidget(line())
         self._level = LevelSlider()
-        self._level.previewed.connect(lambda mask: self.canvas.set_layer("mask", MaskLayer(mask, MASK_COLOUR)))
+        self._level.previewed.connect(lambda mask: self.canvas.set_layer("mask", MaskLayer(mask, self._level.colour)))
         self._level.chosen.connect(lambda mask: self._on_changed(mask, "level"))
         column.addWidget(self._level)
         column.addWidget(line())
@@ -331,7 +330,7 @@ class CorrectScreen(Screen):
     def _show_mask(self) -> None:
         if self._draft is not None:
             self._draft.mask = self.services.desk.mask(self._draft.place)
-            self._strip.show_mask(self._draft.mask, MASK_COLOUR)
+            self._strip.show_mask(self._draft.mask, self._level.colour)
             self._show_maps()
 
     def _show_maps(self) -> None:

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.background_task import Task
-from app.colour_maps import LEVEL_COLOURS, NAMES
+from app.colour_maps import NAMES, level_colour
 from app.context import Services
 from app.picture_loader import PictureLoader
 from app.screen import Screen, screens
@@ -309,7 +309,7 @@ class LabelsScreen(Screen):
             layers["reference"] = OutlineLayer(view.reference, REFERENCE_COLOUR, is_dashed=True)
         if maps is not None and "levels" in wanted:
             for number, level in enumerate(maps.levels):
-                layers[f"level {number}"] = OutlineLayer(level, LEVEL_COLOURS[number])
+                layers[f"level {number}"] = OutlineLayer(level, level_colour(number))
         if "scanpath" in wanted:
             until = float(self._time.value())
             layers["scanpath"] = ScanpathLayer(view.record.fixations, view.pixels.size, until_ms=until)

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.background_task import Work
+from app.colour_maps import MASK_COLOUR
 from app.context import Services
 from app.picture_loader import PictureLoader
 from app.screen import Screen, screens
@@ -47,7 +48,6 @@ from workflows.thumbnails import thumbnail
 if TYPE_CHECKING:  # torch comes with it, which nobody waits for before it is needed
     from workflows.doubt import PredictedImage
 
-MASK_COLOUR = "#E69F00"
 """Not the colour of a person's mask: what the model drew is seen to be the model's."""
 
 _LEFT_WIDTH = 430

@@ -27,6 +27,7 @@ from app.widgets.new_study_form import PRESETS, NewStudyForm, wide_form
 from app.widgets.people_card import PeopleCard
 from app.widgets.plain import button, card, field_label, label, page, row
 from app.widgets.targets_card import TargetsCard
+from app.widgets.words_field import WordsField
 from domain.study import Protocol, Role
 from workflows.import_images import ImportReport, preset_named
 from workflows.study import with_labels
@@ -92,7 +93,7 @@ class StudyScreen(Screen):
         column.addWidget(label(tr("Protocol"), "heading"))
         form = wide_form()
         self._study_name = QLineEdit()
-        self._instruction = QLineEdit()
+        self._instruction = WordsField()
         self._reads, self._seed = _whole(1, 9), _whole(0, 999_999)
         self._ignore = _whole(0, 2000, " ms")
         self._warn_loss, self._stop_loss = _share(), _share()
@@ -143,8 +144,7 @@ class StudyScreen(Screen):
         settings, protocol = study.settings, study.settings.protocol
         self._study_name.setText(settings.name)
         self._study_name.setCursorPosition(0)
-        self._instruction.setText(protocol.instruction)
-        self._instruction.setCursorPosition(0)
+        self._instruction.say(protocol.instruction)
         for widget, value in (
             (self._reads, protocol.reads_per_image),
             (self._seed, protocol.order_seed),
@@ -176,7 +176,7 @@ class StudyScreen(Screen):
     def _save(self) -> None:
         study = self.services.open_study
         before = study.settings.protocol
-        instruction = self._instruction.text().strip()
+        instruction = self._instruction.text()
         changed = instruction != before.instruction
         protocol = Protocol(
             instruction=instruction,

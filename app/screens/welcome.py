@@ -14,7 +14,7 @@ from app.context import Services
 from app.screen import Screen, screens
 from app.texts import tr
 from app.theme import COLOURS, icon_pixmap
-from app.widgets.plain import button, card, label, page
+from app.widgets.plain import ElidedLabel, button, card, label, page
 from app.widgets.thumbnails import pixmap_of
 from domain.events import CancelToken, OnProgress
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # loaded beside the window, which is painted first
     from workflows.open_study import RecentStudy
 
 _PICTURE = QSize(96, 72)
+_LEAST_NAME = 120
 
 
 @screens.register("welcome")
@@ -154,9 +155,13 @@ class WelcomeScreen(Screen):
         words = QVBoxLayout()
         words.setSpacing(2)
         words.addStretch(1)
-        words.addWidget(label(recent.name, "heading"))
+        name, place = ElidedLabel("heading"), ElidedLabel("small", mode=Qt.TextElideMode.ElideMiddle)
+        name.setMinimumWidth(_LEAST_NAME)
+        name.say(recent.name)
+        words.addWidget(name)
         state = tr("{n} images").format(n=recent.n_images) if recent.is_there else tr("Not found any more")
-        words.addWidget(label(f"{state}  ·  {recent.folder}", "small"))
+        place.say(f"{state}  ·  {recent.folder}")
+        words.addWidget(place)
         words.addStretch(1)
         line.addWidget(picture)
         line.addLayout(words, 1)

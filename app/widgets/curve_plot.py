@@ -92,12 +92,12 @@ class CurvePlot(pyqtgraph.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no
         self._legend.clear()
         self._follow()
 
-    def add(self, name: str, x: float, y: float) -> None:
-        """One more point of a curve; not a number is passed over."""
+    def add(self, name: str, x: float, y: float, *, colour: str = "") -> None:
+        """One more point of a curve, which may have a colour of its own; not a number is passed over."""
         if not (math.isfinite(x) and math.isfinite(y)):
             return
         if name not in self._curves:
-            curve = self._curves[name] = _Curve(CURVE_COLOURS[len(self._curves) % len(CURVE_COLOURS)])
+            curve = self._curves[name] = _Curve(colour or CURVE_COLOURS[len(self._curves) % len(CURVE_COLOURS)])
             self.addItem(curve.line)
             self.addItem(curve.dots)
             self._legend.addItem(curve.sample, name)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QSlider, QVBoxLayout, QWidget
 
-from app.colour_maps import LEVEL_COLOURS
+from app.colour_maps import level_colour
 from app.texts import tr
 from app.widgets.plain import button, label, row
 from domain.labels import LabelParameters
@@ -74,7 +74,7 @@ class LabelSettings(QWidget):
                 threshold = parameters.thresholds[number]
                 slider.setValue(round(threshold * 100))
                 words = holder.findChild(QWidget, "words")
-                colour = LEVEL_COLOURS[number]
+                colour = level_colour(number)
                 if words is not None:
                     words.setProperty("text", tr("Level {n}: from {level:.2f}").format(n=number + 1, level=threshold))
                     words.setStyleSheet(f"border-left: 4px solid {colour}; padding-left: 6px;")

@@ -8,7 +8,7 @@ import numpy as np
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QSlider, QVBoxLayout, QWidget
 
-from app.colour_maps import LEVEL_COLOURS
+from app.colour_maps import colour_at, level_colour
 from app.texts import tr
 from app.widgets.plain import button, label
 from domain.labels import LabelMaps
@@ -54,11 +54,16 @@ class LevelSlider(QWidget):
         for number, level in enumerate(maps.parameters.thresholds if maps is not None else (), start=1):
             made = button(f"{level:.2f}", partial(self._choose, level))
             made.setToolTip(tr("Level {n} of the study").format(n=number))
-            colour = LEVEL_COLOURS[(number - 1) % len(LEVEL_COLOURS)]
+            colour = level_colour(number - 1)
             made.setStyleSheet(f"border-bottom: 2px solid {colour}; padding: 4px 8px;")
             self._buttons.addWidget(made)
         self._buttons.addStretch(1)
         self._set(threshold)
+
+    @property
+    def colour(self) -> str:
+        """The colour of the level that is set."""
+        return colour_at(self._threshold, self._maps.parameters.thresholds if self._maps is not None else ())
 
     def show_nothing(self) -> None:
         """No image, and nothing to say about its gaze."""
@@ -97,6 +102,7 @@ class LevelSlider(QWidget):
         if self._maps is None:
             return
         if self._slider.isSliderDown():
+            self._threshold = threshold
             self._say(threshold)
             self.previewed.emit(self._mask(self._maps, threshold))
         else:

@@ -82,8 +82,8 @@ class NewStudyForm(QWidget):
         column.addWidget(self.ways_out)
         column.addWidget(self.broken)
         self._make = button(tr("Make the study"), self._make_study, role="primary", icon_name="check")
-        cancel = button(tr("Cancel"), lambda: self.services.navigate("welcome"))
-        column.addLayout(row(self._make, cancel, None))
+        self._cancel = button(tr("Cancel"), lambda: self.services.navigate("welcome"))
+        column.addLayout(row(self._make, self._cancel, None))
         outer.addWidget(frame)
         outer.addStretch(1)
         self._source.textChanged.connect(self._suggest)
@@ -178,7 +178,13 @@ class NewStudyForm(QWidget):
 
         words = tr("Adding images") if adds else tr("Making the study")
         task = self.services.tasks.start(words, work, on_done=self._on_made, on_failed=self._on_failed)
-        task.ended.connect(lambda: self._make.setEnabled(True))
+        task.ended.connect(self._on_ended)
+
+    def _on_ended(self) -> None:
+        # A button that is switched off gives its focus to the next one, which would be chosen by nobody.
+        self._make.setEnabled(True)
+        if self.isVisible() and self.focusWidget() is self._cancel:
+            self._make.setFocus()
 
     def _open_there(self) -> None:
         folder, actor = Path(self._folder.text().strip()).expanduser(), self.services.annotator

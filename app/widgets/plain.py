@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QRect, QSize, Qt
 from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
@@ -166,6 +166,41 @@ class ElidedLabel(QLabel):
 
     def _fit(self) -> None:
         self.setText(self.fontMetrics().elidedText(self._whole, self._mode, max(0, self.width() - 2)))
+
+
+class TwoLineLabel(ElidedLabel):
+    """As `ElidedLabel`, over two lines."""
+
+    def __init__(self, role: str = "") -> None:
+        super().__init__(role)
+        self.setWordWrap(True)
+
+    def sizeHint(self) -> QSize:
+        return QSize(super().sizeHint().width(), self._height)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, self._height)
+
+    def hasHeightForWidth(self) -> bool:
+        return False
+
+    @property
+    def _height(self) -> int:
+        return 2 * self.fontMetrics().lineSpacing() + 2
+
+    def _fit(self) -> None:
+        low, high = 0, len(self._whole)
+        if self._fits_as(self._whole):
+            low = high
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self._fits_as(self._whole[:middle] + "…") else (low, middle)
+        self.setText(self._whole if low == len(self._whole) else self._whole[:low].rstrip() + "…")
+
+    def _fits_as(self, text: str) -> bool:
+        room = QRect(0, 0, max(1, self.width() - 2), 10_000)
+        used = self.fontMetrics().boundingRect(room, Qt.TextFlag.TextWordWrap, text)
+        return used.height() <= self._height and used.width() <= room.width()
 
 
 def shortened(widget: QWidget, text: str, room_px: int) -> str:

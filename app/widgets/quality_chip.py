@@ -39,7 +39,7 @@ class QualityChip(QWidget):
         set_state(self._word, _STATES[result.verdict])
         quality = result.record.quality
         self._figures.say(
-            tr("loss {loss:.0%} · longest gap {gap:.1f} s · {n} fixations · {coverage:.0%} of the image").format(
+            tr("loss {loss:.0%} · longest gap {gap:.1f} s · {n} fixations · {coverage:.1%} of the image").format(
                 loss=quality.loss,
                 gap=quality.longest_gap_s,
                 n=len(result.record.fixations),

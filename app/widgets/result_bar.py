@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
 
 from app.actions import ActionRegistry
 from app.texts import tr
-from app.widgets.plain import ElidedLabel, button
+from app.widgets.plain import TwoLineLabel, button
 
 BAR_HEIGHT = 56
 WORDS_FROM_PX = 1300
@@ -22,7 +22,7 @@ class ResultBar(QFrame):
     def __init__(self, actions: ActionRegistry, slots: Mapping[str, Callable[[], object]]) -> None:
         super().__init__()
         self.setFixedHeight(BAR_HEIGHT)
-        self.remark = ElidedLabel("muted")
+        self.remark = TwoLineLabel("muted")
         self._buttons = QWidget()
         self._texts: list[tuple[QPushButton, str]] = []
         line = QHBoxLayout(self._buttons)

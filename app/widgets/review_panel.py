@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt, Signal, SignalInstance
 from PySide6.QtWidgets import QButtonGroup, QComboBox, QFrame, QLineEdit, QMenu, QPushButton, QRadioButton, QVBoxLayout
 
 from app.actions import ActionRegistry
-from app.colour_maps import LEVEL_COLOURS
+from app.colour_maps import level_colour
 from app.texts import tr
 from app.widgets.mask_comparison import MODES, PREVIEW_COLOUR
 from app.widgets.plain import button, label, line, row
@@ -27,7 +27,7 @@ def colour_of(number: int, candidate: Candidate | None = None) -> str:
     """The colour of the n-th mask; a consensus is white."""
     if candidate is not None and candidate.version.annotator == CONSENSUS:
         return PREVIEW_COLOUR
-    return LEVEL_COLOURS[number % len(LEVEL_COLOURS)]
+    return level_colour(number)
 
 
 class ReviewPanel(QFrame):

@@ -10,7 +10,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from app.colour_maps import level_colour
 from app.texts import tr
+from app.theme import COLOURS
 from app.widgets.curve_plot import CurvePlot
 from training.messages import number_of
 from workflows.train_model import curves_of
@@ -59,11 +61,12 @@ class RunCurves(QWidget):
     def add_step(self, values: Mapping[str, Any]) -> None:
         """One row of a run's metrics, or one of its step events."""
         step = int(values["step"])
-        self.loss_plot.add(tr("loss"), step, number_of(values, "loss"))
+        self.loss_plot.add(tr("loss"), step, number_of(values, "loss"), colour=COLOURS.text)
         for name in values:
             if name.startswith("level_"):
-                words = tr("level {n}").format(n=name.removeprefix("level_"))
-                self.loss_plot.add(words, step, number_of(values, name))
+                number = name.removeprefix("level_")
+                colour = level_colour(int(number) - 1) if number.isdecimal() else ""
+                self.loss_plot.add(tr("level {n}").format(n=number), step, number_of(values, name), colour=colour)
         self.dice_plot.add(tr("level disagreement"), step, number_of(values, "disagreement"))
 
     def add_dice(self, split: str, step: int, dice: float) -> None:

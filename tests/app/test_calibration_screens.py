@@ -125,8 +125,8 @@ def test_that_one_gets_from_the_tracker_page_through_calibration_to_a_grade_that
     assert page.calibration.words.startswith("Good")
     assert "less than a minute old" in page.calibration.words
     assert window.services.tracker.verdict == "good"  # type: ignore[attr-defined]
-    assert "good" in window._bar._tracker_label.text()  # type: ignore[attr-defined]
-    assert "old" in window._bar._tracker_label.text()  # type: ignore[attr-defined]
+    assert "good" in window._bar._tracker_label.whole  # type: ignore[attr-defined]
+    assert "old" in window._bar._tracker_label.whole  # type: ignore[attr-defined]
     assert CalibrationStore(calibrations_folder()).newest(window.services.annotator, "SIMULATED") is not None  # type: ignore[attr-defined]
     picture("calibrated")
 

@@ -20,7 +20,8 @@ from PySide6.QtWidgets import (
 
 from app.let_run import let_run
 from app.screen import screens
-from app.widgets.plain import EmptyState
+from app.widgets.new_study_form import NewStudyForm
+from app.widgets.plain import EmptyState, TwoLineLabel
 from domain.study import Role
 from workflows.sample_study import open_sample_study
 
@@ -143,3 +144,32 @@ def test_that_the_sentence_of_an_empty_page_is_whole_where_there_is_little_room(
 
 def _words(made: QWidget) -> str:
     return str(made.accessibleName() or (made.text() if isinstance(made, QAbstractButton | QLabel) else made))
+
+
+@pytest.mark.window
+def test_that_a_failed_study_leaves_the_focus_where_it_was(window, wait_until, tmp_path: Path):
+    window.navigate("study", makes_new=True)
+    form = window.screen_widget("study").findChild(NewStudyForm)
+    form._source.setText(str(tmp_path / "nothing"))
+    form._folder.setText(str(tmp_path / "made"))
+    form.name.setText("Polyps")
+    form._make.setFocus()
+    form._make.click()
+    wait_until(lambda: form._make.isEnabled() and form._problem.text() != "")
+    assert form.focusWidget() is form._make
+
+
+@pytest.mark.window
+def test_that_a_warning_about_a_look_is_read_over_two_lines(qapp):
+    words = "A second place was looked at nearly as long: the mask may hold only one of two targets. Look closely."
+    remark = TwoLineLabel("muted")
+    remark.resize(420, 40)
+    remark.show()
+    remark.say(words)
+    let_run(20)
+    assert remark.text() == words
+    remark.resize(160, 40)
+    let_run(20)
+    assert remark.text().endswith("…")
+    assert remark.toolTip() == words
+    remark.close()

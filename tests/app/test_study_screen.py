@@ -99,7 +99,7 @@ def test_that_new_targets_and_a_new_name_are_everywhere_at_once(window, wait_unt
     card.save()
     shown._study_name.setText("Another name")
     shown._save()
-    assert window._bar._study_label.text() == "Another name"
+    assert window._bar._study_label.whole == "Another name"
     for name, box in boxes.items():
         window.navigate(name)
         made = getattr(window.screen_widget(name), box)
