@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication
 from app.main_window import MainWindow
 from app.texts import install_language
 from app.theme import apply_theme
+from domain.errors import UserFacingError
 from domain.events import CancelToken, OnProgress
 from domain.version import VERSION
 from workflows.user_settings import UserSettings
@@ -45,6 +46,21 @@ def application(settings: UserSettings | None = None) -> QApplication:
     return app
 
 
+def refuse_without_display() -> None:
+    """Say that no window can be shown, where Qt would end the process without a useful word.
+
+    Raises:
+        UserFacingError: Linux without a display.
+    """
+    if sys.platform.startswith("linux") and not any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    ):
+        raise UserFacingError(
+            "There is no display here, so no window can be opened.",
+            "Start Sightline on a desktop, or connect with `ssh -X`. `sightline --help` lists what needs no window.",
+        )
+
+
 def main_window(settings: UserSettings | None = None, *, study: Study | None = None) -> MainWindow:
     """The main window, not shown yet, with a study where one is given."""
     settings = settings if settings is not None else UserSettings.load()
@@ -62,6 +78,7 @@ def run(argv: list[str] | None = None) -> int:
     parser.add_argument("--full-screen", action="store_true", help="fill the screen")
     chosen = parser.parse_args(argv if argv is not None else sys.argv[1:])
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    refuse_without_display()
     app = application()
     qInstallMessageHandler(_on_qt_message)
     window = main_window()

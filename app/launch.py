@@ -25,8 +25,11 @@ def build() -> typer.Typer:
         full_screen: Annotated[bool, typer.Option("--full-screen", help="Fill the screen.")] = False,
     ) -> None:
         """Open the application with a study."""
-        from app.entry import run
+        from app.entry import refuse_without_display, run
+        from storage.study_settings_file import read_study_file
 
+        read_study_file(study)  # what is no study is told here, and not in a window
+        refuse_without_display()
         raise typer.Exit(run([str(study), *(["--full-screen"] if full_screen else [])]))
 
     @cli.command()

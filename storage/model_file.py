@@ -71,6 +71,7 @@ def read_tensor_file(path: Path, *, kind: str) -> TensorFile:
         BadFileError: missing, truncated, foreign, of another kind, or a tensor's checksum is wrong.
         NewerVersionError: written by a newer Sightline.
     """
+    _refuse_missing(path, kind)
     try:
         with safe_open(str(path), framework="numpy") as opened:
             header = json.loads((opened.metadata() or {})[_KEY])
@@ -96,6 +97,7 @@ def read_description(path: Path, *, kind: str) -> dict[str, Any]:
     Raises:
         BadFileError: missing, foreign or of another kind.
     """
+    _refuse_missing(path, kind)
     try:
         with safe_open(str(path), framework="numpy") as opened:
             header = json.loads((opened.metadata() or {})[_KEY])
@@ -131,6 +133,11 @@ def _write_all(stream: RawIOBase, content: memoryview) -> None:
 
 def _bytes(values: NDArray[Any]) -> memoryview:
     return memoryview(np.ascontiguousarray(values).reshape(-1).view(np.uint8))
+
+
+def _refuse_missing(path: Path, kind: str) -> None:
+    if not path.exists():
+        raise BadFileError(f"The {kind} {path} is not there.", _hint(kind))
 
 
 def _hint(kind: str) -> str:

@@ -49,6 +49,7 @@ def register(cli: typer.Typer) -> None:
             return
         if not format_name or study is None:
             raise UserFacingError("A format and a study are needed.", "Example: sightline export gazemedseg my-study")
+        exporters.get(format_name)  # a wrong word is told before the study is asked for
         bad = [text for text in setting or [] if "=" not in text]
         if bad:
             raise UserFacingError(f"{bad[0]!r} is not KEY=VALUE.", "Example: --setting flavour=prostate")

@@ -47,6 +47,7 @@ def _make(
     as_: AsPerson = "",
 ) -> None:
     """Make heatmaps and refined maps of all trials (the word `make` may be left out). Can be stopped and goes on."""
+    from domain.errors import UserFacingError
     from workflows.make_labels import make_labels, with_changes
     from workflows.progress_bar import progress_bar
 
@@ -60,6 +61,11 @@ def _make(
             opened.update_settings(replace(opened.settings, labels=wanted))
         with progress_bar("Labels") as show:
             report = make_labels(opened, again=again, workers=workers, scheduler=scheduler, on_progress=show)
+    if not report.n_made and not report.n_current and not report.failures:
+        raise UserFacingError(
+            "This study has no gaze to make labels from: no image was looked at yet.",
+            "Annotate in the application, or bring gaze with `sightline import` (--formats lists what is read).",
+        )
     print(
         f"{report.n_made} made ({report.per_second:.1f} per second), {report.n_current} up to date, "
         f"{report.n_with_warnings} with warnings, {len(report.failures)} failed."

@@ -38,6 +38,8 @@ def register(cli: typer.Typer) -> None:
         if len(what) > 2:
             raise UserFacingError(f"{len(what)} paths were given.", "Name a model and a folder, or the folder alone.")
         where, model = what[-1], what[0] if len(what) == 2 else None
+        if not where.exists():
+            raise UserFacingError(f"{where} is not there.", "Name the folder of a study or of images.")
         if (where / "study.json").exists():
             with open_as(where, as_) as opened, progress_bar("predicting") as show:
                 found = predict_study(opened, model, only_open=not everything, device=device, on_progress=show)

@@ -47,12 +47,15 @@ def register(cli: typer.Typer) -> None:
     ) -> None:
         """Train a model on a study's labels, in a process of its own. Ctrl-C stops it; --resume goes on."""
         from domain.errors import UserFacingError
+        from training.config import preset as known_preset
         from training.supervisor import TrainingRun
         from workflows.progress_bar import progress_bar
         from workflows.train_model import follow, start_training
 
         if labels not in ("study", "auto"):
             raise UserFacingError(f"There is no choice of labels {labels!r}.", "Known: study, auto.")
+        if preset != "auto":
+            known_preset(preset)  # a wrong word is told before the study is asked for
         changes: dict[str, Any] = {"seed": seed, "device": device, "supervision": supervision, **_settings(setting)}
         if steps:
             changes["steps"] = steps
