@@ -17,7 +17,10 @@ EVERYWHERE = "everywhere"
 
 @dataclass(frozen=True)
 class Action:
-    """Something the user can do. `context` is the screen it belongs to; `is_held` acts while its key is down."""
+    """Something the user can do. `context` is the screen it belongs to; `is_held` acts while its key is down.
+
+    may_repeat: a key that is held does it again and again: scrolling, stepping, sizing; never anything that decides.
+    """
 
     action_id: str
     text: str
@@ -25,6 +28,7 @@ class Action:
     context: str = EVERYWHERE
     icon: str = ""
     is_held: bool = False
+    may_repeat: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,7 @@ class ActionRegistry(QObject):
         bound.setObjectName(action_id)
         scope = Qt.ShortcutContext.WindowShortcut if whole_window else Qt.ShortcutContext.WidgetWithChildrenShortcut
         bound.setShortcutContext(scope)
+        bound.setAutoRepeat(action.may_repeat)
         bound.triggered.connect(lambda _checked=False: slot())
         owner.addAction(bound)
         entry = (bound, action)

@@ -20,6 +20,7 @@ from app.stage_image import StageImage
 from app.stage_list import StageList
 from app.stage_look import StageLook
 from app.stage_phase import Phase
+from app.stage_recall import StageRecall
 from app.stage_view_log import StageViewLog
 from app.stage_watch import StageWatch
 from app.texts import tr
@@ -56,12 +57,16 @@ class AnnotateStage(StageFrame):
         self.image = StageImage(services, self)
         self.look = StageLook(services, session, self.image, clutch=clutch, show_draft=self.show_draft, parent=self)
         self._answer = StageAnswer(services, self._list)
+        self._recall = StageRecall(services, self._list, self.image, self)
         self._breaks = Breaks()
         self._before_pause = Phase.CARD
         self._has_begun = self._is_lost_in_look = False
-        self._wants_out = self._is_unreadable = False
+        self._wants_out = False
+        self._before_skip = Phase.CARD
+        self._unreadable: Card | None = None
         self._bind()
         self.close_asked.connect(self.leave)
+        self.card.chosen.connect(self._on_choice)
         if clutch:
             ClutchKeys(self, services.actions, session)
         self._watch = StageWatch(self, self.canvas, session, lambda: self.is_recording)
@@ -73,6 +78,10 @@ class AnnotateStage(StageFrame):
         self.image.due.connect(self._show_image)
         self.image.is_late.connect(lambda: self.start_target.say(tr("Reading the image…")))
         self.image.unreadable.connect(self._on_image_unreadable)
+        self._recall.ready.connect(self._on_recalled)
+        self._recall.missing.connect(self._on_nothing_recalled)
+        self._recall.failed.connect(self._on_labels_failed)
+        self._recall.dropped.connect(self._go_out)
         self.look.begun.connect(self.image_shown)
         self.look.labelled.connect(self._on_labels)
         self.look.failed.connect(self._on_labels_failed)
@@ -130,10 +139,15 @@ class AnnotateStage(StageFrame):
         self._put_or_go_out(Phase.LOST, stage_cards.cannot_open(error))
 
     def resume(self, screen: QScreen) -> None:
-        """Come back from the correct screen; the image that was corrected is done."""
+        """Come back from the correct screen; an image that was decided about there is done."""
         fill_screen(self, screen)
         self.setFocus()
-        self._next()
+        if self._answer.is_decided:
+            self._answer.note_correction()
+            self._recall.note(self.image_id, is_decided=True)
+            self._next()
+        else:
+            self._offer_again()
 
     def dismiss(self) -> None:
         """Take the window away for good; the session is its owner's to close."""
@@ -169,48 +183,59 @@ class AnnotateStage(StageFrame):
     def go_on(self) -> None:
         """Enter: start, finish looking, accept, go on after a pause."""
         steps: dict[Phase, Callable[[], object]] = {
-            Phase.CARD: self._begin_image,
+            Phase.CARD: self._begin_or_offer,
             Phase.START_TARGET: self.image.go_on,
-            Phase.LOOKING: self.finish_look,
+            Phase.LOOKING: lambda: self._end_look(Outcome.TARGET),
             Phase.RESULT: self._accept_or_repeat,
             Phase.PAUSED: self._resume,
             Phase.REST: self._end_rest,
             Phase.LOST: self._open_tracker,
             Phase.DONE: self.leave,
         }
-        step = steps.get(self.phase)
-        if step is not None:
-            step()
-
-    def finish_look(self) -> None:
-        """The annotator has seen enough of the image."""
-        self._end_look(Outcome.TARGET)
+        if self.phase in steps:
+            steps[self.phase]()
 
     def no_target(self) -> None:
         """There is no target in this image: an answer of its own."""
         if self.phase is Phase.LOOKING:
             self._end_look(Outcome.NO_TARGET)
-        elif self.phase is Phase.RESULT and self.result is not None:
+        elif self.phase is Phase.RESULT and self.result is not None and self.has_seen():
             self._answer.no_target()
             self._after_decision()
 
     def look_again(self) -> None:
         """Look at the same image once more; the look before stays in the record."""
-        if self.phase is Phase.LOOKING:
-            self.look.drop("again")
         if self.phase in (Phase.RESULT, Phase.LOOKING, Phase.SKIP):
+            self.look.drop("again")
             self._begin_image()
 
     def skip(self) -> None:
-        """Ask for a reason, then go on without an answer."""
-        if self.phase in (Phase.LOOKING, Phase.RESULT) or (self.phase is Phase.CARD and self._is_unreadable):
+        """Ask for a reason, then go on without an answer; a look under way waits meanwhile."""
+        if self.phase in (Phase.LOOKING, Phase.RESULT) or (self.phase is Phase.CARD and self._unreadable is not None):
+            self._before_skip = self.phase
             if self.phase is Phase.LOOKING:
-                self.look.drop("skip")
+                self.session.shut(PAUSED)
             self._show_card(Phase.SKIP, stage_cards.skip())
+
+    def _on_choice(self, number: int) -> None:
+        """A line of the skip card: a reason, or (0) not to skip."""
+        if self.phase is not Phase.SKIP:
+            return
+        if number:
+            self.look.drop("skip")
+            self._answer.skip(number)
+            self._after_decision()
+        elif self._before_skip is Phase.CARD and self._unreadable is not None:
+            self._show_card(Phase.CARD, self._unreadable)
+        else:
+            before = self._before_skip
+            self._go_to(before)
+            if before is Phase.LOOKING:
+                self.session.reopen(RESUMED)
 
     def flag(self) -> None:
         """Keep the mask and ask for a second look by somebody."""
-        if self.phase is Phase.RESULT:
+        if self.phase is Phase.RESULT and self.has_seen():
             self._answer.flag()
             self._after_decision()
 
@@ -221,11 +246,16 @@ class AnnotateStage(StageFrame):
             self.wants_correction.emit(self._list.image_id)
 
     def undo(self) -> None:
-        """Take back the last decision and show its image again, with the mask it had."""
-        if self.phase not in (Phase.RESULT, Phase.CARD, Phase.DONE, Phase.REST):
+        """Take back the last decision of this sitting: its image is on again, with the mask that it had."""
+        if self.phase not in (Phase.RESULT, Phase.CARD, Phase.DONE, Phase.REST, Phase.LOOKING, Phase.START_TARGET):
             return
-        if self._answer.undo():
-            self._begin_image()
+        if not self._answer.can_undo:
+            self.result_bar.remark.say(tr("Nothing was decided in this sitting yet. Correct takes back older work."))
+            return
+        self.look.drop("undo")  # nobody has decided about it: its image comes again afterwards
+        self._recall.note(self._answer.undo(), is_decided=False)
+        self.services.trial_saved.emit(self.image_id)
+        self._offer_again()
 
     def pause(self) -> None:
         """Stop counting gaze and hide the image until Enter."""
@@ -241,6 +271,10 @@ class AnnotateStage(StageFrame):
             self._wants_out = True
             self.result_bar.remark.say(tr("Going back as soon as the mask is kept…"))
             self.result_bar.remark.show()
+        elif self.phase is Phase.SKIP:
+            self._on_choice(0)
+        elif self.phase is Phase.RECALLING and self._recall.is_reading:
+            self._recall.drop()
         else:
             if self.phase is Phase.LOOKING:
                 self.look.drop("leave")
@@ -275,17 +309,45 @@ class AnnotateStage(StageFrame):
     def _show_instruction(self) -> None:
         protocol = self.services.open_study.settings.protocol
         if not self._list.rows:
-            self._finish()
+            self._show_card(Phase.DONE, stage_cards.all_done())
             return
         self._go_to(Phase.CARD)
         held = self.services.actions.shown_keys("annotate.clutch") if self._clutch else ""
         self.put(stage_cards.instruction(protocol, self._list.target, held))
 
+    def _begin_or_offer(self) -> None:
+        """The image that is on: its mask, where it has one that nobody has decided about, else a look."""
+        if self._recall.is_due:
+            self._offer_again()
+        else:
+            self._begin_image()
+
+    def _offer_again(self) -> None:
+        """Show the mask of an earlier look once more, to be decided about."""
+        self._has_begun, self._unreadable = True, None
+        self._go_to(Phase.RECALLING)
+        self.start_target.move_for(self.image_id)
+        self.start_target.say(tr("Reading the mask…"))
+        self._recall.begin()
+
+    def _on_recalled(self, result: LookResult) -> None:
+        if self.phase is Phase.RECALLING:
+            self.canvas.go_to_slice(self.image.home_slice)
+            self.result = result
+            self._go_to(Phase.RESULT)
+            self.show_result(result, mask=self._answer.working_mask(result))
+            self.result_bar.remark.say(tr("This mask is still to be decided about."))
+            self.seen.begin()
+
+    def _on_nothing_recalled(self) -> None:
+        if self.phase is Phase.RECALLING:
+            self._begin_image()
+
     def _begin_image(self) -> None:
         if not self.session.is_alive:
             self._offer_to_reconnect()
             return
-        self._has_begun, self._is_unreadable = True, False
+        self._has_begun, self._unreadable = True, None
         self._go_to(Phase.START_TARGET)
         self.start_target.move_for(self._list.image_id)
         self.image.begin(self._list.ids_ahead)
@@ -296,10 +358,11 @@ class AnnotateStage(StageFrame):
         self.look.prepare(self._list.image_id)
 
     def _on_image_unreadable(self, error: BaseException) -> None:
-        self._is_unreadable = True
-        self._put_or_go_out(Phase.CARD, stage_cards.cannot_show(error))
+        self._unreadable = stage_cards.cannot_show(error)
+        self._put_or_go_out(Phase.CARD, self._unreadable)
 
     def _show_image(self) -> None:
+        self._recall.offer()
         if self.phase is not Phase.START_TARGET:
             return
         self.canvas.go_to_slice(self.image.home_slice)
@@ -325,9 +388,11 @@ class AnnotateStage(StageFrame):
         if self._is_lost_in_look:
             self._is_lost_in_look = False
             self.result_bar.remark.say(tr("The tracker was lost: this is what it saw."))
+        self.seen.begin()
         self.canvas.repaint()
         self.look.keep(result)  # no key comes between what is seen and what is kept
         image_id = result.record.image_id
+        self._recall.note(image_id, is_decided=False)
         self.mask_shown.emit(image_id)
         self.services.trial_saved.emit(image_id)
         if self._wants_out:
@@ -338,7 +403,7 @@ class AnnotateStage(StageFrame):
         self._put_or_go_out(Phase.CARD, stage_cards.no_mask())
 
     def _accept_or_repeat(self) -> None:
-        if self.result is None:
+        if self.result is None or not self.has_seen():
             return
         if self.result.verdict == "stop":
             self.look_again()
@@ -347,6 +412,7 @@ class AnnotateStage(StageFrame):
         self._after_decision()
 
     def _after_decision(self) -> None:
+        self._recall.note(self.image_id, is_decided=True)
         self.services.trial_saved.emit(self._list.image_id)
         self.look.forget(self._list.image_id)
         self._breaks.count_image()
@@ -355,9 +421,10 @@ class AnnotateStage(StageFrame):
     def _next(self) -> None:
         self._list.place += 1
         if self._list.is_at_end:
-            self._finish()
+            self._show_card(Phase.DONE, stage_cards.all_done())
         elif self._breaks.is_rest_due(self.services.open_study.settings.protocol):
-            self._rest()
+            self._breaks.begin()
+            self._show_card(Phase.REST, stage_cards.rest(self._breaks.n_since_rest))
         else:
             self._check_or_begin()
 
@@ -365,22 +432,15 @@ class AnnotateStage(StageFrame):
         """The next image, after a drift check where one is due: every N images, every M minutes, after an absence."""
         check, why = self.services.drift_check, self._breaks.why_check(self.services.open_study.settings.protocol)
         if check is None or not why:
-            self._begin_image()
+            self._begin_or_offer()
             return
         self._breaks.count_check()
         self._show_card(Phase.CARD, stage_cards.drift_check())
         check(self, self.session)
 
-    def _rest(self) -> None:
-        self._breaks.begin()
-        self._show_card(Phase.REST, stage_cards.rest(self._breaks.n_since_rest))
-
     def _end_rest(self) -> None:
         self._breaks.end_rest()
         self._check_or_begin()
-
-    def _finish(self) -> None:
-        self._show_card(Phase.DONE, stage_cards.all_done())
 
     def _pause(self, card: Card) -> None:
         self._breaks.begin()
@@ -400,9 +460,7 @@ class AnnotateStage(StageFrame):
         self.put(card)
 
     def _offer_to_reconnect(self) -> None:
-        problem = self.session.problem
-        card = stage_cards.tracker_gone() if problem is None else stage_cards.cannot_open(problem)
-        self._show_card(Phase.LOST, card)
+        self._show_card(Phase.LOST, stage_cards.tracker_gone(self.session.problem))
 
     # while it runs
 
@@ -426,8 +484,7 @@ class AnnotateStage(StageFrame):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if self.phase is Phase.SKIP and event.text() in "1234" and event.text():
-            self._answer.skip(int(event.text()))
-            self._after_decision()
+            self._on_choice(int(event.text()))
         else:
             super().keyPressEvent(event)
 

@@ -158,6 +158,7 @@ class _Guide:
         cancel: CancelToken | None,
     ) -> None:
         stage.image.start_target_ms = 60
+        stage.seen.seen_ms = 0  # nobody looks
         self.wait(lambda: stage.phase in (Phase.CARD, Phase.LOST))
         if stage.phase is Phase.LOST:
             raise UserFacingError("The simulated tracker could not be opened.", "Run `sightline doctor`.")

@@ -13,11 +13,12 @@ SKIP_REASONS = ("The image is not good enough", "I am not sure", "This image doe
 
 @dataclass(frozen=True)
 class Card:
-    """What stands on one card."""
+    """What stands on one card. choices: lines that can be clicked on, each with the number that it stands for."""
 
     heading: str
     words: str = ""
     keys: str = ""
+    choices: tuple[tuple[int, str], ...] = ()
 
 
 def opening() -> Card:
@@ -72,8 +73,9 @@ def instruction(protocol: Protocol, target: str, clutch_keys: str) -> Card:
 
 def skip() -> Card:
     """Why an image is skipped."""
-    lines = "\n".join(f"{n}   {tr(reason)}" for n, reason in enumerate(SKIP_REASONS, start=1))
-    return Card(tr("Skip this image?"), lines, tr("Press a number · Backspace looks again"))
+    lines = [(n, f"{n}   {tr(reason)}") for n, reason in enumerate(SKIP_REASONS, start=1)]
+    keys = tr("Press a number, or click on a line · Esc does not skip · Backspace looks again")
+    return Card(tr("Skip this image?"), "", keys, (*lines, (0, tr("Esc   Do not skip"))))
 
 
 def drift_check() -> Card:
@@ -112,8 +114,10 @@ def silent() -> Card:
     return Card(tr("The tracker is silent"), words, tr("Enter goes on · Esc goes back to the worklist"))
 
 
-def tracker_gone() -> Card:
-    """The tracker was lost."""
+def tracker_gone(problem: BaseException | None) -> Card:
+    """The tracker was lost, and why it cannot be had again."""
+    if problem is not None:
+        return cannot_open(problem)
     words = tr("What was recorded is kept. It is being opened again; check its cable. You go on where you were.")
     return Card(tr("The tracker is gone"), words, tr("Enter connects it anew · Esc goes back to the worklist"))
 

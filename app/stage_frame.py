@@ -11,11 +11,13 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, 
 from app.actions import ActionRegistry
 from app.colour_maps import level_colour
 from app.key_overlay import KeyOverlay
+from app.seen_long_enough import SeenLongEnough
 from app.stage_cards import Card
 from app.stage_phase import Phase
 from app.texts import tr
 from app.widgets.image_canvas import ImageCanvas
 from app.widgets.layers import Layer, MaskLayer, OutlineLayer
+from app.widgets.level_legend import LevelLegend
 from app.widgets.plain import label
 from app.widgets.quality_chip import QualityChip
 from app.widgets.result_bar import BAR_HEIGHT, ResultBar
@@ -23,6 +25,7 @@ from app.widgets.stage_pages import CardPage, StartTargetPage
 from domain.labels import LabelMaps
 from domain.study import Outcome
 from workflows.look_labels import LookResult
+from workflows.mask_editing import Mask
 
 
 class StageFrame(QWidget):
@@ -36,6 +39,7 @@ class StageFrame(QWidget):
         self._overlay: KeyOverlay | None = None
         self.phase = Phase.OPENING
         self.canvas = ImageCanvas(margin=0.0)
+        self.seen = SeenLongEnough(self.canvas)
         self.card, self.start_target = CardPage(), StartTargetPage()
 
     def build(self, actions: ActionRegistry, slots: Mapping[str, Callable[[], object]]) -> None:
@@ -59,10 +63,11 @@ class StageFrame(QWidget):
     def show_phase(self, phase: Phase, *, words: str | None, note: str) -> None:
         """The page of this phase. words: which image it is, None where that stays. note: what else to know."""
         self.phase = phase
-        page = self.start_target if phase is Phase.START_TARGET else self.card
+        page = self.start_target if phase in (Phase.START_TARGET, Phase.RECALLING) else self.card
         self._middle.setCurrentWidget(self.canvas if phase.shows_the_image else page)
         is_result = phase is Phase.RESULT
         self._chip.setVisible(is_result)
+        self._legend.setVisible(is_result)
         self.result_bar.show_for(is_result=is_result, is_looking=phase is Phase.LOOKING)
         if words is not None:
             self._top_words.setText("" if phase.is_quiet else words)
@@ -70,7 +75,7 @@ class StageFrame(QWidget):
 
     def put(self, card: Card) -> None:
         """Put these words on the card."""
-        self.card.say(card.heading, card.words, card.keys)
+        self.card.say(card.heading, card.words, card.keys, card.choices)
 
     def show_draft(self, maps: LabelMaps) -> None:
         """The levels of the heatmap, until the refined ones are there: dashed lines, and a word that says so."""
@@ -84,24 +89,34 @@ class StageFrame(QWidget):
         self.result_bar.remark.show()
         self.canvas.repaint()
 
-    def show_result(self, result: LookResult) -> None:
-        """The mask on the image, how good the gaze was, and what may be done."""
+    def show_result(self, result: LookResult, *, mask: Mask | None = None) -> None:
+        """The mask on the image, how good the gaze was, and what may be done. mask: another than the look gave."""
         layers: dict[str, Layer] = {}
         levels = result.maps.levels
         for number in range(len(levels) - 1, 0, -1):
             colour = level_colour(number)
             layers[f"level {number + 1}"] = OutlineLayer(levels[number], colour, is_dashed=True)
-        layers["mask"] = MaskLayer(levels[0], level_colour(0))
+        layers["mask"] = MaskLayer(levels[0] if mask is None else mask, level_colour(0))
         self.canvas.set_layers(layers)
         self._chip.show_result(result)
         counts = result.verdict != "stop"
-        remark = result.remarks[0] if result.remarks else ""
+        remark = ""
         if result.record.outcome is Outcome.NO_TARGET:
             remark = tr("You said: no target in this image.")
+        if result.verdict == "warn":
+            remark = tr("Backspace looks again.")
         if not counts:
-            remark = tr("Too much gaze is missing. Enter looks again; F keeps it and flags it.")
+            remark = tr("Enter looks again; F keeps it and flags it.")
         self.result_bar.remark.say(remark)
+        has_mask = bool((levels[0] if mask is None else mask).any())
+        self._legend.show_for(has_mask=has_mask, has_wider=any(level.any() for level in levels[1:]))
         self.result_bar.offer(counts=counts)
+
+    def has_seen(self) -> bool:
+        """Whether the mask has stood long enough to be decided about; a quiet word where it has not."""
+        if not self.seen.is_enough:
+            self.result_bar.remark.say(tr("That key came before the mask could be seen. Press it again to decide."))
+        return self.seen.is_enough
 
     def show_keys(self) -> None:
         """All keys over the stage; never over an image that is looked at."""
@@ -131,7 +146,7 @@ class StageFrame(QWidget):
 
     def _top_bar(self) -> QFrame:
         self._top_words, self._top_right = label("", "muted"), label("", "muted")
-        self._chip = QualityChip()
+        self._chip, self._legend = QualityChip(), LevelLegend()
         bar = QFrame()
         bar.setFixedHeight(BAR_HEIGHT)
         line = QHBoxLayout(bar)
@@ -139,6 +154,7 @@ class StageFrame(QWidget):
         line.setSpacing(28)
         line.addWidget(self._top_words)
         line.addWidget(self._chip, 1)
+        line.addWidget(self._legend)
         line.addStretch(0)
         line.addWidget(self._top_right)
         return bar

@@ -11,6 +11,7 @@ class Phase(str, Enum):
     OPENING = "opening"
     CARD = "card"
     START_TARGET = "start target"
+    RECALLING = "recalling"
     LOOKING = "looking"
     WORKING = "working"
     RESULT = "result"
@@ -28,4 +29,4 @@ class Phase(str, Enum):
     @property
     def is_quiet(self) -> bool:
         """Whether nothing is written around the middle of the screen."""
-        return self in (Phase.START_TARGET, Phase.LOOKING, Phase.OPENING, Phase.DONE)
+        return self in (Phase.START_TARGET, Phase.RECALLING, Phase.LOOKING, Phase.OPENING, Phase.DONE)

@@ -82,6 +82,7 @@ def annotate(folder: Path) -> None:
         say("full")
         return
     stage.image.start_target_ms = 30
+    stage.seen.seen_ms = 0  # nobody looks
     while stage.phase is not Phase.CARD:
         let_run(5)
     say("ready", stage.image_id)
@@ -92,6 +93,8 @@ def annotate(folder: Path) -> None:
             let_run(5)
             if stage.phase is Phase.REST:
                 QTest.keyClick(stage, Qt.Key.Key_Return)
+            if stage.phase is Phase.RESULT:  # of the part that was killed
+                QTest.keyClick(stage, Qt.Key.Key_Backspace)
             if stage.phase is Phase.DONE:
                 say("full")
                 return

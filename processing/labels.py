@@ -13,6 +13,9 @@ from domain.labels import LabelMaps, LabelParameters
 from processing.heatmap import fixation_heatmap, sigma_as_share, single_fixation_share
 from processing.refiner import Refiner, refiners
 
+SECOND_PEAK, SMALL_TARGET = "A second peak", "hardly more than one fixation alone"
+"""What the two warnings can be told by."""
+
 SMALLEST_PEAK = 0.1
 WEAK_PEAK = 2 / 3
 """A second peak is told of from this share of the lowest level on: below it lie glances on the way to the target."""
@@ -101,7 +104,7 @@ def label_warnings(
     for x, y, value in second_peaks(heatmap):
         if WEAK_PEAK * lowest <= value < lowest:
             warnings.append(
-                f"A second peak of {value:.2f} at ({x}, {y}) lies below the lowest level {lowest:.2f}: "
+                f"{SECOND_PEAK} of {value:.2f} at ({x}, {y}) lies below the lowest level {lowest:.2f}: "
                 "what was looked at there is in no level. Annotate it as a target of its own."
             )
     share = sigma_as_share(parameters, (width, height), image_px_per_deg)
@@ -110,7 +113,7 @@ def label_warnings(
         area = float(np.mean(heatmap >= threshold))
         if area < BLOB_MARGIN * floor:
             warnings.append(
-                f"Level {threshold:.2f} covers {area:.1%} of the image, hardly more than one fixation alone "
+                f"Level {threshold:.2f} covers {area:.1%} of the image, {SMALL_TARGET} "
                 f"({floor:.1%}): the target may be smaller than the level. Choose a smaller sigma."
             )
     return tuple(warnings)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from domain.labels import LabelMaps
 from domain.study import Outcome, TrialStatus
+from domain.trial import TrialRecord
 from storage.study import Study
 from workflows.edit_history import Decision, Edit, EditHistory, MaskEdit, Place, packed
 from workflows.mask_editing import Mask, Patch
@@ -73,11 +74,15 @@ class CorrectionDesk:
     def read(self, image_id: str, target: str) -> Stored:
         """Read what `open` needs, on any thread; waits until what was decided before is written."""
         place = (image_id, target)
+        _trial, maps = self.newest_look(place)
+        return Stored(place, self.study.mask(image_id, self.annotator, target), maps, self.status(place))
+
+    def newest_look(self, place: Place) -> tuple[TrialRecord | None, LabelMaps | None]:
+        """The last look of this annotator at an image and its maps; waits as `read` does, on any thread."""
         if not self.is_written:
             self._writer.submit(lambda: None).result()  # the look that was just shown is being written
-        trial = self.study.trial(image_id, self.annotator, target)
-        maps = self.study.maps(trial.trial_id) if trial is not None else None
-        return Stored(place, self.study.mask(image_id, self.annotator, target), maps, self.status(place))
+        trial = self.study.trial(place[0], self.annotator, place[1])
+        return trial, self.study.maps(trial.trial_id) if trial is not None else None
 
     def open(self, image_id: str, target: str, stored: Stored | None = None) -> Draft:
         """Take an image onto the desk: as it was left, else its newest mask, else its strongest level, else empty.
@@ -140,7 +145,28 @@ class CorrectionDesk:
         """Somebody should look at this image again."""
         self._decide(place, {"status": TrialStatus.FLAGGED.value, "note": reason})
 
+    def reopen(self, place: Place) -> None:
+        """The image is to be decided about again; its mask, and what was decided before, stay in the history."""
+        self._decide(place, {"status": TrialStatus.IN_PROGRESS.value})
+
     # undo
+
+    @property
+    def next_undo(self) -> Edit | None:
+        """The step that `undo` would take back."""
+        return self.history.state.done[-1] if self.history.state.done else None
+
+    @property
+    def next_redo(self) -> Edit | None:
+        """The step that `redo` would make again."""
+        return self.history.state.undone[-1] if self.history.state.undone else None
+
+    def is_settled(self, edit: Edit) -> bool:
+        """Whether a reviewer has decided since about what this step was part of: then it is not to be turned back."""
+        if self.status(edit.place) is TrialStatus.ACCEPTED:
+            return True
+        last = edit.after if isinstance(edit, Decision) else None
+        return last is not None and self._is_reviewed_since(edit.place, last)
 
     def undo(self) -> Edit | None:
         """Take back the last step, whichever image it was on."""

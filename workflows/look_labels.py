@@ -20,7 +20,9 @@ from processing.heatmap import fixation_heatmap
 from processing.labels import make_label_maps, no_target_maps
 from processing.refiner import Refiner, refiners
 from storage.study import Study
-from workflows.gaze_quality import verdict_on, with_warnings
+from workflows.correct_mask import CorrectionDesk
+from workflows.edit_history import Place
+from workflows.gaze_quality import judge_look, with_warnings
 from workflows.look import Look, gaze_quality, image_fixations_of
 
 _log = logging.getLogger(__name__)
@@ -114,8 +116,7 @@ class LabelMaker:
             is_simulated=look.is_simulated,
         )
         _log.info("labels in %.0f ms", 1e3 * (time.perf_counter() - began))
-        coverage = float(np.mean(maps.levels[0])) if maps.levels else 0.0
-        return LookResult(record, maps, verdict_on(quality, protocol), maps.warnings, coverage)
+        return _result(record, maps, protocol)
 
     def draft(self, protocol: Protocol, look: Look) -> LabelMaps:
         """The levels of the heatmap alone, there in some milliseconds: shown until `make` is done, never stored."""
@@ -148,6 +149,22 @@ def _image_px_per_deg(look: Look) -> tuple[float, float]:
     across, down = look.display.px_per_deg()
     zoom = look.views[-1][1].zoom
     return across / zoom, down / zoom
+
+
+def _result(record: TrialRecord, maps: LabelMaps, protocol: Protocol) -> LookResult:
+    coverage = float(np.mean(maps.levels[0])) if maps.levels else 0.0
+    found = judge_look(record, maps, protocol)
+    return LookResult(record, maps, found.verdict, found.remarks, coverage)
+
+
+def read_look(desk: CorrectionDesk, place: Place) -> LookResult | None:
+    """The newest look of an annotator at an image as `store_look` kept it; None where none has maps."""
+    trial, maps = desk.newest_look(place)
+    if trial is None or maps is None or not maps.levels:
+        return None
+    if trial.outcome is Outcome.NO_TARGET and np.any(maps.levels[0]):
+        trial = replace(trial, outcome=Outcome.TARGET)  # what was said of its mask is open again
+    return _result(trial, maps, desk.study.settings.protocol)
 
 
 def store_look(study: Study, result: LookResult) -> None:

@@ -168,6 +168,19 @@ def works_alone(study: Study, reviewer: str) -> bool:
     return own is not Role.ANNOTATOR and all(role is Role.ANNOTATOR for role in roles.values())
 
 
+def last_decision(study: Study, *, reviewer: str) -> Review | None:
+    """The newest decision of this person that still stands: nobody decided on that image after it.
+
+    What somebody else has said something about since is theirs to take back; older ones of this person come before it.
+    """
+    newest: dict[tuple[str, str], Review] = {}
+    for review in all_reviews(study):
+        if review.decision != "noted":
+            newest[review.image_id, review.target] = review
+    mine = [one for one in newest.values() if one.reviewer == reviewer and one.decision != "reopened"]
+    return max(mine, key=lambda one: one.number, default=None)
+
+
 def undo(study: Study, image_id: str, target: str, *, reviewer: str) -> Review:
     """Take the last decision on an image back; the decision itself stays in the log.
 

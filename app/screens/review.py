@@ -14,6 +14,7 @@ from app.consensus_preview import ConsensusPreview
 from app.context import Services
 from app.picture_loader import PictureLoader
 from app.screen import Screen, screens
+from app.seen_long_enough import SeenLongEnough
 from app.slices_ahead import SlicesAhead
 from app.texts import tr
 from app.version_paging import VersionPaging
@@ -27,9 +28,9 @@ from domain.pixels import ImagePixels
 from domain.slice_stack import SliceStack
 from domain.study import Role
 from storage.mask_table import NOT_PEOPLE, MaskVersion
-from storage.review_table import Decision
+from storage.review_table import Decision, Review
 from workflows.mask_history import restore
-from workflows.review import Candidate, ReviewCase, cases, decide, history, undo
+from workflows.review import Candidate, ReviewCase, cases, decide, history, last_decision, undo
 from workflows.review_edit import ReviewEdit
 
 _Key = tuple[str, tuple[MaskVersion, ...]]
@@ -61,6 +62,7 @@ class ReviewScreen(Screen):
         )
         self.shown = MaskComparison()
         self.canvas = self.shown.canvas
+        self.seen = SeenLongEnough(self.canvas)
         self._empty = EmptyState(
             "review", tr("There is nothing to review yet."), tr("Worklist"), lambda: services.navigate("worklist")
         )
@@ -185,7 +187,7 @@ class ReviewScreen(Screen):
 
     def return_mask(self) -> None:
         """Send the chosen mask back with a reason."""
-        if self._decidable() is None:
+        if self._decidable() is None or not self._has_seen():
             return
         self._panel.ask_reason(self.return_for)
 
@@ -194,17 +196,30 @@ class ReviewScreen(Screen):
         self._decide("returned", reason)
 
     def undo(self) -> None:
-        """Take the last decision on this image back, or the version that was restored a moment ago."""
-        case, before = self._seen(), self._before_restore
-        if case is None or self.editing.is_active:
+        """Take this person's last decision back and show its case, or the version restored a moment ago."""
+        if self.editing.is_active or self._must_wait():
             return
-        if before is not None and (before.image_id, before.target) == (case.image_id, case.target):
+        case, before = self._case(), self._before_restore
+        if case is not None and before is not None and (before.image_id, before.target) == (case.image_id, case.target):
             self._restore(before, tr("Taken back: version {old} is the newest again, as version {new}."))
             self._before_restore = None
             return
-        undo(self.services.open_study, case.image_id, case.target, reviewer=self.services.annotator)
-        self._read(case.image_id, stays=True, target=case.target)
-        self._panel.said.setText(tr("The last decision was taken back."))
+        study, reviewer = self.services.open_study, self.services.annotator
+        last = last_decision(study, reviewer=reviewer)
+        if last is None:
+            self._panel.said.setText(tr("There is no decision of yours to take back."))
+            return
+        undo(study, last.image_id, last.target, reviewer=reviewer)
+        self.services.trial_saved.emit(last.image_id)
+        if self._list.state and not any(_is_of(one, last) for one in self._cases_listed()):
+            self._list.list_all()  # it is in none of the states that are listed
+        self._read(last.image_id, stays=True, chosen=last.annotator, target=last.target)
+        shown = next((one.shown_name for one in self._cases if _is_of(one, last)), last.image_id)
+        self._panel.said.setText(
+            tr("Taken back: {name}, {decision}. It can be decided about again.").format(
+                name=shown, decision=tr(last.decision)
+            )
+        )
 
     def next_mask(self) -> None:
         """Show the next annotator's mask."""
@@ -291,7 +306,7 @@ class ReviewScreen(Screen):
 
     def _decide(self, decision: Decision, reason: str = "") -> None:
         case, candidate = self._case(), self._decidable()
-        if case is None or candidate is None or self.editing.is_active:
+        if case is None or candidate is None or self.editing.is_active or not self._has_seen():
             return
         is_new = decide(
             self.services.open_study,
@@ -314,7 +329,7 @@ class ReviewScreen(Screen):
 
     def _read(self, image_id: str, *, stays: bool = False, chosen: str = "", target: str = "") -> None:
         state, study = self._list.state, self.services.open_study
-        self._cases = cases(study, state=state, blind=self._list.is_blind)
+        self._cases = self._cases_listed()
         has_any = bool(self._cases) or bool(state and cases(study))
         self._body.setVisible(has_any)
         self._empty.setVisible(not has_any)
@@ -366,6 +381,7 @@ class ReviewScreen(Screen):
     def _choose(self, number: int) -> None:
         self._panel.choose(number)
         self.shown.choose(number)
+        self.seen.begin()
         self._start_versions()
 
     def _start_versions(self) -> None:
@@ -383,9 +399,22 @@ class ReviewScreen(Screen):
 
     def _seen(self) -> ReviewCase | None:
         """The case on the screen; None, and a word, while it is being read: no key acts on what nobody sees."""
+        self._must_wait()
+        return self._case() if self.is_seen else None
+
+    def _must_wait(self) -> bool:
         if self.pictures.is_waiting:
             self._panel.said.setText(tr("The image is still being read."))
-        return self._case() if self.is_seen else None
+        return self.pictures.is_waiting
+
+    def _has_seen(self) -> bool:
+        """Whether the mask has stood long enough to be decided about; a quiet word where it has not."""
+        if not self.seen.is_enough:
+            self._panel.said.setText(tr("That key came before the mask could be seen. Press it again to decide."))
+        return self.seen.is_enough
+
+    def _cases_listed(self) -> list[ReviewCase]:
+        return cases(self.services.open_study, state=self._list.state, blind=self._list.is_blind)
 
     def _candidate(self) -> Candidate | None:
         case = self._case() if self.is_seen else None
@@ -397,6 +426,10 @@ class ReviewScreen(Screen):
             self._panel.said.setText(tr("An older version is shown. Restore it, or go back to the newest."))
             return None
         return self._candidate()
+
+
+def _is_of(case: ReviewCase, review: Review) -> bool:
+    return (case.image_id, case.target) == (review.image_id, review.target)
 
 
 def _key(case: ReviewCase) -> _Key:

@@ -10,9 +10,14 @@ from app.theme import COLOURS, icon_pixmap
 from app.widgets.plain import ElidedLabel, label, set_state
 from workflows.look_labels import LookResult
 
-_WORDS = {"good": "Good gaze", "warn": "Weak gaze", "stop": "Does not count"}
-_SIGNS = {"good": ("check", COLOURS.good), "warn": ("warn", COLOURS.warn), "stop": ("none", COLOURS.bad)}
-_STATES = {"good": "good", "warn": "warn", "stop": "bad"}
+_WORDS = {"good": "Good gaze", "check": "Check the mask", "warn": "Weak gaze", "stop": "Does not count"}
+_SIGNS = {
+    "good": ("check", COLOURS.good),
+    "check": ("warn", COLOURS.warn),
+    "warn": ("warn", COLOURS.warn),
+    "stop": ("none", COLOURS.bad),
+}
+_STATES = {"good": "good", "check": "warn", "warn": "warn", "stop": "bad"}
 
 
 class QualityChip(QWidget):
@@ -38,11 +43,7 @@ class QualityChip(QWidget):
         self._word.setText(tr(_WORDS[result.verdict]))
         set_state(self._word, _STATES[result.verdict])
         quality = result.record.quality
-        self._figures.say(
-            tr("loss {loss:.0%} · longest gap {gap:.1f} s · {n} fixations · {coverage:.1%} of the image").format(
-                loss=quality.loss,
-                gap=quality.longest_gap_s,
-                n=len(result.record.fixations),
-                coverage=result.coverage,
-            )
+        figures = tr("loss {loss:.0%} · longest gap {gap:.1f} s · {n} fixations · {coverage:.1%} of the image").format(
+            loss=quality.loss, gap=quality.longest_gap_s, n=len(result.record.fixations), coverage=result.coverage
         )
+        self._figures.say(" ".join([*(tr(words) for words in result.remarks), figures]))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from PySide6.QtCore import Qt, Signal, SignalInstance
+from PySide6.QtCore import QEvent, QObject, Qt, Signal, SignalInstance
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QButtonGroup, QComboBox, QFrame, QLineEdit, QMenu, QPushButton, QRadioButton, QVBoxLayout
 
 from app.actions import ActionRegistry
@@ -87,8 +88,10 @@ class ReviewPanel(QFrame):
         self._difficulty.setToolTip(tr("Keys 1, 2 and 3"))
         self.comment = QLineEdit()
         self.comment.setPlaceholderText(tr("Comment"))
+        self.comment.setToolTip(tr("Enter keeps it for the decision, Esc leaves and clears it"))
         self.comment.setAccessibleName(tr("Comment"))
         self.comment.returnPressed.connect(self.comment_left)
+        self.comment.installEventFilter(self)
         column.addWidget(self._difficulty)
         column.addWidget(self.comment)
         column.addStretch(1)
@@ -102,6 +105,16 @@ class ReviewPanel(QFrame):
         column.addLayout(row(self.back, accept))
         self._deciding = (self.versions, self.edit, self.consensus, self.modes, self.back, flag, take_back, accept)
         self.show_consensus(None, [])
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self.comment and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
+            if event.type() == QEvent.Type.ShortcutOverride:
+                event.accept()  # else a shortcut with this key would have it
+            elif event.type() == QEvent.Type.KeyPress:
+                self.comment.clear()
+                self.comment_left.emit()
+            return True
+        return super().eventFilter(watched, event)
 
     @property
     def mode(self) -> str:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, QRectF, Qt
+from collections.abc import Sequence
+
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from app.theme import COLOURS
-from app.widgets.plain import card, label
+from app.widgets.plain import button, card, label
 
 WIDTH_PX, MARGIN_PX, SPACING_PX = 700, 36, 16
+CHOICE_PX, CHOICE_SPACING_PX = 36, 4
 # As shares of width and height.
 _CORNERS = ((0.05, 0.1), (0.95, 0.1), (0.05, 0.9), (0.95, 0.9))
 
 
 class CardPage(QWidget):
-    """A card in the middle of a black screen: heading, sentences, and what the keys do."""
+    """A card in the middle of a black screen: heading, sentences, and what the keys do. chosen: a line was clicked."""
+
+    chosen = Signal(int)
 
     def __init__(self) -> None:
         super().__init__()
@@ -26,15 +31,20 @@ class CardPage(QWidget):
         self._words = label("", "lead", wraps=True)
         self._words.setTextFormat(Qt.TextFormat.PlainText)
         self._keys = label("", "muted", wraps=True)
-        for made in (self._heading, self._words, self._keys):
-            column.addWidget(made)
+        self._choices: list[QPushButton] = []
+        self._lines = QVBoxLayout()
+        self._lines.setSpacing(CHOICE_SPACING_PX)
+        column.addWidget(self._heading)
+        column.addWidget(self._words)
+        column.addLayout(self._lines)
+        column.addWidget(self._keys)
         whole = QVBoxLayout(self)
         whole.addStretch(1)
         whole.addWidget(frame, 0, Qt.AlignmentFlag.AlignHCenter)
         whole.addStretch(1)
 
-    def say(self, heading: str, words: str, keys: str) -> None:
-        """Put these words on the card."""
+    def say(self, heading: str, words: str, keys: str, choices: Sequence[tuple[int, str]] = ()) -> None:
+        """Put these words on the card. choices: lines for the mouse, each with the number that `chosen` says."""
         self._heading.setText(heading)
         self._words.setText(words)
         self._keys.setText(keys)
@@ -46,12 +56,26 @@ class CardPage(QWidget):
                 made.setMinimumHeight(0)  # a label's height for a width is never less than its own minimum
                 made.setFixedHeight(made.heightForWidth(WIDTH_PX - 2 * MARGIN_PX - 2))
                 height_px += made.height() + SPACING_PX
+        for old in self._choices:
+            self._lines.removeWidget(old)
+            old.deleteLater()
+        self._choices = [self._choice(number, text) for number, text in choices]
+        height_px += len(choices) * (CHOICE_PX + CHOICE_SPACING_PX) - CHOICE_SPACING_PX + SPACING_PX if choices else 0
         self._frame.setFixedHeight(height_px - SPACING_PX)
+
+    def _choice(self, number: int, text: str) -> QPushButton:
+        made = button(text, lambda: self.chosen.emit(number), role="quiet")
+        made.setFixedHeight(CHOICE_PX)
+        made.setStyleSheet("text-align: left;")
+        made.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the keys are the stage's
+        self._lines.addWidget(made)
+        return made
 
     @property
     def text(self) -> str:
         """All that stands on the card."""
-        return "\n".join((self._heading.text(), self._words.text(), self._keys.text()))
+        choices = [made.text() for made in self._choices]
+        return "\n".join((self._heading.text(), self._words.text(), *choices, self._keys.text()))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

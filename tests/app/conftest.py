@@ -62,6 +62,12 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
+@pytest.fixture(autouse=True)
+def quick_hands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests press keys faster than anybody sees; those that are about that say so."""
+    monkeypatch.setattr("app.seen_long_enough.SEEN_MS", 0)
+
+
 @pytest.fixture
 def window(qapp: object, own_home: Path) -> Iterator[object]:
     """A shown main window; it must close without leaving a task behind."""

@@ -16,7 +16,7 @@ from domain.study import Role, TrialStatus
 from domain.trial import TrialQuality, TrialRecord
 from processing.overlap import dice
 from workflows import audit
-from workflows.review import all_reviews, correct
+from workflows.review import all_reviews, correct, decide
 from workflows.sample_study import open_sample_study
 
 
@@ -79,9 +79,67 @@ def test_that_a_decision_is_taken_back_with_one_key(window, reviewed):
     first = reviewed._cases[0].image_id
     press(reviewed, Qt.Key.Key_A)
     assert study.accepted_mask(first, "polyp") is not None
-    press(reviewed, Qt.Key.Key_PageUp)
-    press(reviewed, Qt.Key.Key_U)
+    press(reviewed, Qt.Key.Key_U)  # the next case is shown meanwhile
     assert study.accepted_mask(first, "polyp") is None
+    assert reviewed._case().image_id == first
+    assert "Taken back: " in reviewed._panel.said.text()
+
+
+@pytest.mark.window
+def test_that_undo_takes_this_persons_last_decision_back_wherever_it_was_and_nobody_elses(window, reviewed, wait_until):
+    study = window.services.study
+    first, second, third = (case.image_id for case in reviewed._cases[:3])
+    press(reviewed, Qt.Key.Key_F)
+    press(reviewed, Qt.Key.Key_A)
+    by_other = next(case for case in reviewed._cases if case.image_id == third).candidates[0].version
+    decide(study, by_other, "accepted", reviewer="other")
+    reviewed.on_shown(image_id=third)
+    for wanted, said in ((second, "accepted"), (first, "flagged")):
+        press(reviewed, Qt.Key.Key_U)
+        wait_until(lambda: reviewed.is_seen)
+        assert reviewed._case().image_id == wanted
+        assert reviewed._case().state == "new"
+        assert said in reviewed._panel.said.text()
+    press(reviewed, Qt.Key.Key_U)
+    assert "no decision of yours" in reviewed._panel.said.text()
+    assert study.accepted_version(third, "polyp") == by_other
+
+
+@pytest.mark.window
+def test_that_a_held_or_hasty_key_decides_about_no_case(window, reviewed, wait_until):
+    study = window.services.study
+    reviewed.seen.seen_ms = 300
+    reviewed.on_shown()
+    wait_until(lambda: reviewed.is_seen)
+    QTest.keyClick(reviewed, Qt.Key.Key_A)
+    assert all_reviews(study) == []
+    assert "before the mask could be seen" in reviewed._panel.said.text()
+    wait_until(lambda: reviewed.seen.is_enough)
+    QTest.keyClick(reviewed, Qt.Key.Key_A)
+    for _ in range(12):
+        let_run(60)
+        QTest.simulateEvent(reviewed, True, Qt.Key.Key_A, Qt.KeyboardModifier.NoModifier, "a", True, -1)
+    assert len(all_reviews(study)) == 1
+
+
+@pytest.mark.window
+def test_that_escape_leaves_and_clears_the_comment_and_enter_keeps_it(window, reviewed):
+    comment, words = reviewed._panel.comment, "not meant"
+    press(reviewed, Qt.Key.Key_C)
+    QTest.keyClicks(comment, words)
+    QTest.keyClick(comment, Qt.Key.Key_Escape)
+    assert comment.text() == ""
+    assert not comment.hasFocus()
+    mode = reviewed.shown.mode
+    QTest.keyClick(window.focusWidget(), Qt.Key.Key_M)
+    assert reviewed.shown.mode != mode
+    assert comment.text() == ""
+    press(reviewed, Qt.Key.Key_C)
+    QTest.keyClicks(comment, "meant")
+    QTest.keyClick(comment, Qt.Key.Key_Return)
+    assert not comment.hasFocus()
+    QTest.keyClick(window.focusWidget(), Qt.Key.Key_F)
+    assert [one.comment for one in all_reviews(window.services.study)] == ["meant"]
 
 
 @pytest.mark.window

@@ -125,7 +125,7 @@ def test_that_skip_asks_for_a_reason_flag_keeps_the_mask_and_undo_brings_the_ima
     QTest.keyClick(stage, Qt.Key.Key_Return)
     wait_until(lambda: stage.phase is Phase.RESULT, 90)
     QTest.keyClick(stage, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-    wait_until(lambda: stage.is_recording and stage.image_id == flagged, 30)
+    wait_until(lambda: stage.phase is Phase.RESULT and stage.image_id == flagged, 30)
     assert window.services.desk.status((flagged, "polyp")) is not TrialStatus.FLAGGED
     QTest.keyClick(stage, Qt.Key.Key_Escape)
     wait_until(lambda: window.current_screen == "worklist" and not window.tasks.active, 60)
