@@ -102,6 +102,8 @@ class MainWindow(QMainWindow):
         if screen != FIRST_SCREEN:
             self.complete()
             if screens.get(screen).needs_study and self.services.study is None:
+                words = tr("{screen} needs a study: open one here first.")
+                self._bar.say(words.format(screen=tr(screens.get(screen).title)))
                 screen, arguments = FIRST_SCREEN, {}
             elif screens.get(screen).needs_study and self.services.is_signed_out:
                 screen, arguments = SIGN_IN, {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QComboBox, QGridLayout
+from PySide6.QtWidgets import QComboBox, QGridLayout, QVBoxLayout, QWidget
 
 from acquisition.tracker import TrackerSettings
 from app.annotate_stage import AnnotateStage
@@ -16,10 +16,14 @@ from app.recording_gate import ask_to_record
 from app.screen import Screen, screens
 from app.target_choice import list_targets
 from app.texts import tr
+from app.widgets.folding_box import FoldingBox
+from app.widgets.next_image_card import NextImageCard
 from app.widgets.plain import EmptyState, button, card, label, page
 from workflows.annotate_images import AnnotationSession
 from workflows.reading_order import order_facts
 from workflows.worklist import WorklistRow, make_worklist, next_unfinished
+
+_FOLDS_BELOW_PX = 900
 
 
 @screens.register("annotate")
@@ -42,6 +46,9 @@ class AnnotateScreen(Screen):
         grid.setVerticalSpacing(12)
         grid.setColumnStretch(1, 1)
         self._targets, self._screens, self._modes = QComboBox(), QComboBox(), QComboBox()
+        for box in (self._targets, self._screens, self._modes):
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setMinimumContentsLength(18)
         self._next, self._tracker = label(""), label("", wraps=True)
         self._modes.addItem(tr("Continuous: from the image's appearance to Enter"), "continuous")
         self._modes.addItem(tr("Clutch: only while Space is held"), "clutch")
@@ -69,7 +76,16 @@ class AnnotateScreen(Screen):
         self._empty = EmptyState(
             "check", tr("Nothing is left to do here."), tr("Worklist"), lambda: services.navigate("worklist")
         )
-        column.addWidget(self._card)
+        self.next_image = NextImageCard(services.open_study)
+        self._body = FoldingBox(_FOLDS_BELOW_PX, spacing=18)
+        left = QWidget()
+        above = QVBoxLayout(left)
+        above.setContentsMargins(0, 0, 0, 0)
+        above.addWidget(self._card)
+        above.addStretch(1)
+        self._body.add(left, 3)
+        self._body.add(self.next_image, 2)
+        column.addWidget(self._body, 4)
         column.addWidget(self._empty, 1)
         column.addStretch(1)
         self._modes.setCurrentIndex(max(0, self._modes.findData(services.settings.recording_mode)))
@@ -100,6 +116,7 @@ class AnnotateScreen(Screen):
         return self.stage is None or not self.stage.isVisible()
 
     def close_screen(self) -> None:
+        self.next_image.close_source()
         if self.stage is not None:
             self._close_stage(waits=True)
 
@@ -146,10 +163,10 @@ class AnnotateScreen(Screen):
         following = next_unfinished(rows)
         open_rows = [row for row in rows if row.status.value in ("returned", "new", "in progress")]
         self._rows = sorted(open_rows, key=lambda row: row.status.value != "returned")
-        self._card.setVisible(bool(self._rows))
+        self._body.setVisible(bool(self._rows))
         self._empty.setVisible(not self._rows)
         if following is not None:
-            self._next.setText(tr("{name}, {n} still to do").format(name=following.shown_name, n=len(self._rows)))
+            self._say_next(following)
 
     def _put_first(self, image_id: str) -> None:
         chosen = [row for row in self._rows if row.image_id == image_id]
@@ -161,9 +178,13 @@ class AnnotateScreen(Screen):
             chosen = [row for row in everything if row.image_id == image_id]
         self._rows = chosen + [row for row in self._rows if row.image_id != image_id]
         if chosen:
-            self._card.show()
+            self._body.show()
             self._empty.hide()
-            self._next.setText(tr("{name}, {n} still to do").format(name=chosen[0].shown_name, n=len(self._rows)))
+            self._say_next(chosen[0])
+
+    def _say_next(self, row: WorklistRow) -> None:
+        self._next.setText(tr("{name}, {n} still to do").format(name=row.shown_name, n=len(self._rows)))
+        self.next_image.show_next(row, len(self._rows))
 
     def _fill_screens(self) -> None:
         self._screens.clear()

@@ -7,8 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent
+from PySide6.QtWidgets import (
+    QApplication,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.context import Services
 from app.screen import Screen, screens
@@ -24,6 +33,7 @@ if TYPE_CHECKING:  # loaded beside the window, which is painted first
 
 _PICTURE = QSize(96, 72)
 _LEAST_NAME = 120
+_OPENS = "opens_recent"
 
 
 @screens.register("welcome")
@@ -135,8 +145,28 @@ class WelcomeScreen(Screen):
                 old.deleteLater()
         for recent in found:
             self._recents.addWidget(self._recent_card(recent))
+        self._focus_newest([recent.is_there for recent in found])
         if not found:
             self._recents.addWidget(label(tr("Studies you open will be listed here."), "muted"))
+
+    def _focus_newest(self, are_there: list[bool]) -> None:
+        """Return goes on with the newest study, or begins with the sample; not where somebody went elsewhere."""
+        focused = QApplication.focusWidget()
+        if focused not in (None, self, self.try_sample) and self.window().isAncestorOf(focused):
+            return
+        place = self._recents.itemAt(are_there.index(True)) if True in are_there else None
+        card_of = place.widget() if place is not None else None
+        newest = card_of.findChild(QPushButton, _OPENS) if card_of is not None else None
+        (newest or self.try_sample).setFocus(Qt.FocusReason.TabFocusReason)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        focused = self.focusWidget()
+        is_return = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if is_return and isinstance(focused, QPushButton) and focused.hasFocus():
+            focused.click()  # Qt leaves Return to dialogs
+            event.accept()
+        else:
+            super().keyPressEvent(event)
 
     def _recent_card(self, recent: RecentStudy) -> QWidget:
         frame, column = card(margin=10)
@@ -166,7 +196,10 @@ class WelcomeScreen(Screen):
         line.addWidget(picture)
         line.addLayout(words, 1)
         if recent.is_there:
-            line.addWidget(button(tr("Open"), partial(self.open_folder, Path(recent.folder))))
+            made = button(tr("Open"), partial(self.open_folder, Path(recent.folder)))
+            made.setAccessibleName(tr("Open {name}").format(name=recent.name))
+            made.setObjectName(_OPENS)
+            line.addWidget(made)
         line.addWidget(
             button(
                 "",

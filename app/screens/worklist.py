@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLineEdit,
-    QListView,
     QProgressBar,
     QPushButton,
     QStackedWidget,
@@ -28,7 +27,7 @@ from app.theme import icon, status_pixmap
 from app.widgets.folding_box import FoldingBox
 from app.widgets.plain import EmptyState, button, label, page
 from app.widgets.thumbnails import ThumbnailSource
-from app.widgets.worklist_model import CELL, DOUBT_COLUMN, ThumbnailDelegate, WorklistModel
+from app.widgets.worklist_model import DOUBT_COLUMN, THUMBNAIL_PX, WorklistGrid, WorklistModel
 from domain.study import TrialStatus
 from workflows.reading_order import ReadingOrder, choose_order
 from workflows.thumbnails import thumbnail
@@ -50,7 +49,7 @@ class WorklistScreen(Screen):
         study = services.open_study
         self._worklist = Worklist([])
         self._filter: frozenset[TrialStatus] = frozenset()
-        self._thumbnails = ThumbnailSource(lambda image_id: thumbnail(study, image_id), self)
+        self._thumbnails = ThumbnailSource(lambda image_id: thumbnail(study, image_id, size_px=THUMBNAIL_PX), self)
         self.model = WorklistModel(self._thumbnails)
         column, head = page(self, tr("Worklist"))
         self._build_head(head)
@@ -92,7 +91,19 @@ class WorklistScreen(Screen):
         list_targets(self._targets, self.services.open_study)
         self._targets.setVisible(self._targets.count() > 1)
         self.refresh()
+        self._mark_next()
         self._view_in_use().setFocus()
+
+    def _mark_next(self) -> None:
+        """What one comes for is chosen already: Enter opens it."""
+        following = next_unfinished(self._worklist.rows)
+        place = self.model.place_of(following.image_id) if following is not None else -1
+        if place < 0:
+            return
+        for view in (self.grid, self.table):
+            index = self.model.index(place, 0)
+            view.setCurrentIndex(index)
+            view.scrollTo(index)
 
     def refresh(self) -> None:
         """Read the list again."""
@@ -221,19 +232,8 @@ class WorklistScreen(Screen):
         table.doubleClicked.connect(self._on_opened)
         return table
 
-    def _make_grid(self) -> QListView:
-        grid = QListView()
-        grid.setModel(self.model)
-        grid.setViewMode(QListView.ViewMode.IconMode)
-        grid.setMovement(QListView.Movement.Static)
-        grid.setResizeMode(QListView.ResizeMode.Adjust)
-        grid.setUniformItemSizes(True)
-        grid.setGridSize(CELL)
-        grid.setLayoutMode(QListView.LayoutMode.Batched)
-        grid.setBatchSize(2000)
-        grid.setItemDelegate(ThumbnailDelegate(grid))
-        grid.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        grid.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    def _make_grid(self) -> WorklistGrid:
+        grid = WorklistGrid(self.model)
         grid.doubleClicked.connect(self._on_opened)
         return grid
 

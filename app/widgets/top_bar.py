@@ -14,6 +14,7 @@ from domain.events import Progress
 
 AGE_EVERY_MS = 30_000
 TASK_SHOWN_AFTER_MS = 400
+REMARK_MS = 8_000
 _TASK_WIDTH = 110
 _NAME_WIDTH = 220
 
@@ -44,6 +45,13 @@ class TopBar(QFrame):
         items.addWidget(self._study_label)
         items.addWidget(self._simulated_label)
         items.addStretch(1)
+        self._remark = ElidedLabel("", fits=True)
+        set_state(self._remark, "warn")
+        self._remark.hide()
+        self._remark_timer = QTimer(self)
+        self._remark_timer.setSingleShot(True)
+        self._remark_timer.timeout.connect(self._remark.hide)
+        items.addWidget(self._remark)
         for widget in (self._task_label, self._task_bar, self._tracker_label, self._annotator_label):
             items.addWidget(widget)
         tasks.started.connect(self._on_task_started)
@@ -63,6 +71,17 @@ class TopBar(QFrame):
         shown = tr("Not signed in") if self._services.is_signed_out else who
         self._annotator_label.setText(shortened(self._annotator_label, shown, _NAME_WIDTH))
         self._annotator_label.setVisible(self._services.study is not None)
+
+    @property
+    def remark(self) -> str:
+        """What is said now."""
+        return self._remark.whole if not self._remark.isHidden() else ""
+
+    def say(self, words: str) -> None:
+        """Say something for a while: why a key did nothing."""
+        self._remark.say(words)
+        self._remark.show()
+        self._remark_timer.start(REMARK_MS)
 
     def _user_menu(self) -> QToolButton:
         made = QToolButton()

@@ -16,8 +16,8 @@ from PySide6.QtCore import (
     QSize,
     Qt,
 )
-from PySide6.QtGui import QColor, QFont, QPainter, QPen, QPixmap
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtGui import QColor, QFont, QPainter, QPen, QPixmap, QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from app.texts import tr
 from app.theme import COLOURS, STATUS_COLOURS, paint_status, status_icon
@@ -30,6 +30,9 @@ ROW_ROLE = int(Qt.ItemDataRole.UserRole)
 COLUMNS = ("Image", "Status", "Time", "Gaze loss", "Doubt", "Split", "Case", "Size", "Note")
 DOUBT_COLUMN = COLUMNS.index("Doubt")
 CELL = QSize(172, 176)
+THUMBNAIL_PX = 208
+_IN_A_ROW = 7.5
+_WIDEST = 240
 SMALL = QSize(56, 44)
 MAX_SCALED = 1500
 
@@ -131,10 +134,11 @@ class ThumbnailDelegate(QStyledItemDelegate):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self.cell = CELL
         self._scaled: dict[tuple[int, int, int], QPixmap] = {}
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return CELL
+        return self.cell
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         row = index.data(ROW_ROLE)
@@ -187,3 +191,33 @@ class ThumbnailDelegate(QStyledItemDelegate):
         painter.setPen(QColor(STATUS_COLOURS[status]))
         words = box.adjusted(19, 0, 0, 0)
         painter.drawText(words, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, tr(status.value))
+
+
+class WorklistGrid(QListView):
+    """Tiles that fill the width there is: larger ones in a larger window, no strip left free at the right."""
+
+    def __init__(self, model: WorklistModel) -> None:
+        super().__init__()
+        self._delegate = ThumbnailDelegate(self)
+        self.setModel(model)
+        self.setViewMode(QListView.ViewMode.IconMode)
+        self.setMovement(QListView.Movement.Static)
+        self.setResizeMode(QListView.ResizeMode.Adjust)
+        self.setUniformItemSizes(True)
+        self.setGridSize(CELL)
+        self.setLayoutMode(QListView.LayoutMode.Batched)
+        self.setBatchSize(2000)
+        self.setItemDelegate(self._delegate)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        # With the room of a bar: one that comes and goes would change the width, and with it whether it is needed.
+        room = self.width() - 2 * self.frameWidth() - self.verticalScrollBar().sizeHint().width() - 1
+        wanted = min(_WIDEST, max(CELL.width(), round(room / _IN_A_ROW)))
+        width = room // max(1, room // wanted)
+        cell = QSize(width, width + CELL.height() - CELL.width())
+        if cell != self._delegate.cell:
+            self._delegate.cell = cell
+            self.setGridSize(cell)
+        super().resizeEvent(event)
