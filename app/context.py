@@ -71,6 +71,7 @@ class Services(QObject):
     tracker_changed = Signal()
     trial_saved = Signal(str)
     settings_changed = Signal()
+    changed_elsewhere = Signal()
 
     def __init__(
         self,

@@ -26,7 +26,9 @@ from app.key_overlay import KeyOverlay
 from app.password_dialog import ask_password
 from app.screen import Screen, screens
 from app.screens.welcome import WelcomeScreen
+from app.study_watch import StudyWatch
 from app.texts import tr
+from app.widgets.notice_bar import NoticeBar
 from app.widgets.page_scroll import PageScroll
 from app.widgets.rail import Rail
 from app.widgets.top_bar import TopBar
@@ -76,6 +78,7 @@ class MainWindow(QMainWindow):
         self.tasks.failed.connect(self.error_hook.show)
         self.services.study_changed.connect(self._on_study_changed)
         self.services.annotator_changed.connect(self._on_annotator_changed)
+        self.watch = StudyWatch(self.services, self.notices, self.tasks, self)
         self._on_study_changed()
         self._resize_to_screen()
         self.navigate(FIRST_SCREEN)
@@ -213,6 +216,8 @@ class MainWindow(QMainWindow):
         self._bar.switch_asked.connect(self.switch_user)
         self._bar.password_asked.connect(self._change_password)
         body.addWidget(self._bar)
+        self.notices = NoticeBar()
+        body.addWidget(self.notices)
         body.addWidget(self._stack, 1)
         whole = QHBoxLayout()
         whole.setSpacing(0)

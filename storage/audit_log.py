@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from storage.catalog import audit
 
@@ -50,6 +50,11 @@ def append(connection: Connection, actor: str, action: str, subject: str, detail
     entry = AuditEntry(**{**unsealed.__dict__, "digest": unsealed.expected_digest()})
     connection.execute(audit.insert().values(**entry.__dict__))
     return entry
+
+
+def last_number(connection: Connection) -> int:
+    """The number of the newest entry; 0 where there is none."""
+    return int(connection.scalar(select(func.max(audit.c.number))) or 0)
 
 
 def entries(connection: Connection) -> list[AuditEntry]:

@@ -39,6 +39,11 @@ class OpenStudy:
         with self.catalog.reading() as connection:
             return audit_log.entries(connection)
 
+    def n_changes(self) -> int:
+        """The number of the newest change: another number than before means that something was changed."""
+        with self.catalog.reading() as connection:
+            return audit_log.last_number(connection)
+
     def note(self, action: str, subject: str, details: Mapping[str, object]) -> None:
         """Enter something that happened with the study into the audit log."""
         self._note(action, subject, details)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import ClassVar
 
@@ -99,6 +100,7 @@ class ReviewScreen(Screen):
         whole.addWidget(self._body, 1)
         whole.addWidget(self._empty, 1)
         self._bind()
+        services.changed_elsewhere.connect(self._on_changed_elsewhere)
 
     def can_leave(self) -> bool:
         """An edit is saved or dropped first."""
@@ -326,6 +328,21 @@ class ReviewScreen(Screen):
         self._panel.said.setText(words.format(name=case.shown_name, decision=tr(decision)))
 
     # cases
+
+    def _on_changed_elsewhere(self) -> None:
+        """Another window decided: the list follows; the case in front stays as it is seen, whoever decides it."""
+        if not self.isVisible() or not 0 <= self._place < len(self._cases):
+            return
+        here = self._cases[self._place]
+        found = cases(self.services.open_study, state=self._list.state, blind=self._list.is_blind)
+        place = next(
+            (n for n, one in enumerate(found) if (one.image_id, one.target) == (here.image_id, here.target)), -1
+        )
+        if place < 0:
+            return  # decided there, and filtered out: the list is read again when this case is left
+        found[place] = replace(found[place], candidates=here.candidates)
+        self._cases, self._place = found, place
+        self._list.show_cases(found, place)
 
     def _read(self, image_id: str, *, stays: bool = False, chosen: str = "", target: str = "") -> None:
         state, study = self._list.state, self.services.open_study

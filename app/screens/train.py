@@ -27,6 +27,7 @@ from training.messages import LAST_WORDS, Event, RunState, number_of
 from training.prediction_of_cost import Estimate, suggested_preset
 from training.supervisor import TrainingRun
 from training.threads import threads_beside_a_window
+from workflows.interrupted_training import leave_stopped, take_up
 from workflows.model_shelf import active_model, previous_model
 from workflows.train_model import RunSummary, runs_of, start_training, training_config
 from workflows.view_trial import trials_with_gaze
@@ -106,6 +107,12 @@ class TrainScreen(Screen):
     def on_shown(self, **arguments: object) -> None:
         self._show_data()
         self._show_history()
+        resumed = arguments.get("resume")
+        if isinstance(resumed, str) and self.run is None and not self._is_busy:
+            self.history.choose(resumed)
+            if self.history.run is not None and self.history.run.name == resumed:
+                self._resume(self.history.run)
+                return
         if self.run is None:
             self._show_run(self.history.run)
             self._ask_cost()
@@ -183,6 +190,7 @@ class TrainScreen(Screen):
             self._is_stopping = True
             self.card.say(tr("Stopping…"), "warn")
             self.run.stop()
+            leave_stopped(self.run.folder.folder)
 
     def _ask_to_stop(self) -> None:
         if self._preparation is not None:
@@ -350,6 +358,7 @@ class TrainScreen(Screen):
         self._cost_question.stop()
         folder = str(self.services.open_study.folder)
         self.card.show_command(subprocess.list2cmdline(["sightline", "train", folder, "--resume", run.name]))
+        take_up(run.folder)
         self._set_busy(True)
         self.card.say(tr("Resuming {name}…").format(name=run.name), "")
         self.services.tasks.start(

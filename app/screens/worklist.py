@@ -72,6 +72,7 @@ class WorklistScreen(Screen):
         bind(self, "worklist.toggle_grid", self._toggle_view)
         services.trial_saved.connect(self._on_trial_saved)
         services.annotator_changed.connect(self.refresh)
+        services.changed_elsewhere.connect(self._on_changed_elsewhere)
 
     @property
     def target(self) -> str:
@@ -81,6 +82,25 @@ class WorklistScreen(Screen):
     def _on_trial_saved(self, _image_id: str) -> None:
         if self.isVisible():
             self.refresh()
+
+    def _on_changed_elsewhere(self) -> None:
+        """Another window decided: the list is read again beside this one, and what is chosen stays chosen."""
+        if not self.isVisible():
+            return
+        services, target = self.services, self.target
+        study, annotator, role = services.open_study, services.annotator, services.role
+
+        def take(found: Worklist) -> None:
+            if services.study is study and (annotator, target) == (services.annotator, self.target):
+                view = self._view_in_use()
+                chosen = self.model.row_at(view.currentIndex().row()) if isinstance(view, QAbstractItemView) else None
+                self._show(found)
+                if chosen is not None and isinstance(view, QAbstractItemView):
+                    view.setCurrentIndex(self.model.index(self.model.place_of(chosen.image_id), 0))
+
+        services.tasks.start(
+            "", lambda _report, _cancel: make_worklist(study, annotator, target, role=role), on_done=take
+        )
 
     @property
     def has_thumbnails(self) -> bool:
@@ -107,9 +127,12 @@ class WorklistScreen(Screen):
 
     def refresh(self) -> None:
         """Read the list again."""
-        self._worklist = make_worklist(
-            self.services.open_study, self.services.annotator, self.target, role=self.services.role
+        self._show(
+            make_worklist(self.services.open_study, self.services.annotator, self.target, role=self.services.role)
         )
+
+    def _show(self, worklist: Worklist) -> None:
+        self._worklist = worklist
         self._order.setVisible(self._worklist.is_predicted)
         self._order.blockSignals(True)
         self._order.setCurrentIndex(self._order.findData(self._worklist.order))
