@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QListWidget, QVBoxLayout, QWidget
 
 from app.texts import tr
@@ -24,9 +25,10 @@ class BrokenFiles(QWidget):
         self.files.setAccessibleName(tr("Files that cannot be read"))
         self.files.setMaximumHeight(130)
         self.files.setWordWrap(True)
+        self.files.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         column.addWidget(self.files)
         self.leave_out = button(tr("Leave these out and go on"), self._on_leave_out, icon_name="check")
-        column.addLayout(row(self.leave_out, button(tr("Leave it at that"), self.hide), None))
+        column.addLayout(row(self.leave_out, button(tr("Import nothing"), self.hide), None))
         self._go_on: Callable[[], object] = self.hide
         self.hide()
 

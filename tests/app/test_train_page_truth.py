@@ -13,7 +13,9 @@ from app.screens.train import TrainScreen
 from app.widgets.top_bar import TopBar
 from domain.events import Progress, share_of
 from domain.study import Role
+from storage.study import Study
 from tests.app.test_train_page import SMALL, click, looked_at
+from workflows.interrupted_training import interrupted_run
 from workflows.sample_study import open_sample_study
 
 
@@ -87,6 +89,23 @@ def test_that_quitting_while_training_asks_and_keeps_what_was_learnt(
     click(window.quit_question, "Stop and quit")
     wait_until(lambda: not window.isVisible(), 60)
     assert list((folder / "runs").glob("*/checkpoints/*"))
+    with Study.open(folder) as again:
+        cut_off = interrupted_run(again)
+        assert cut_off is not None, "it is offered when the study is opened again"
+        assert cut_off.step > 0
+
+
+@pytest.mark.window
+@pytest.mark.slow
+def test_that_a_training_that_was_stopped_by_its_button_is_not_offered_again(
+    window: MainWindow, page: TrainScreen, wait_until: Callable[..., None]
+) -> None:
+    page.start()
+    wait_until(lambda: page.run is not None, 60)
+    page.stop()
+    wait_until(lambda: page.run is None, 60)
+    assert page.history.table.item(0, 1).text() == "stopped"
+    assert interrupted_run(window.services.open_study) is None
 
 
 @pytest.mark.window
