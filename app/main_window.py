@@ -296,19 +296,23 @@ class MainWindow(QMainWindow):
     # what changes
 
     def _on_study_changed(self) -> None:
+        if any(screen.under_way() for screen in self._built.values()):
+            words = tr("The training was stopped with a checkpoint; open its study again to resume it.")
+            self.notices.tell("training stopped", words)
         self._forget_screens()
         self._on_annotator_changed()
 
     def _on_annotator_changed(self) -> None:
         if self.services.annotator != self._last_annotator:
             self._last_annotator = self.services.annotator
-            self._forget_screens()
+            self._forget_screens(but_at_work=True)  # what one person began goes on when another sits down
         self._bar.show_all()
         self._show_rail()
 
-    def _forget_screens(self) -> None:
+    def _forget_screens(self, *, but_at_work: bool = False) -> None:
         for name in list(self._built):
-            if type(self._built[name]).needs_study and name != self._current:
+            stays = name == self._current or (but_at_work and self._built[name].under_way())
+            if type(self._built[name]).needs_study and not stays:
                 screen = self._built.pop(name)
                 screen.close_screen()
                 scroll = self._scroll_of(screen)

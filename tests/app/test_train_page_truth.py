@@ -97,6 +97,25 @@ def test_that_quitting_while_training_asks_and_keeps_what_was_learnt(
 
 @pytest.mark.window
 @pytest.mark.slow
+def test_that_a_training_outlives_a_change_of_people_and_a_change_of_study_is_told(
+    window: MainWindow, page: TrainScreen, wait_until: Callable[..., None], tmp_path: Path
+) -> None:
+    before = window.services.open_study.folder
+    page.start()
+    wait_until(lambda: page.run is not None and "step" in page.run.last, 90)
+    window.navigate("worklist")
+    window.services.set_annotator("ben", Role.ADMIN)
+    assert window.screen_widget("train") is page
+    assert page.run is not None
+    assert page.run.is_alive
+    window.use_study(open_sample_study(tmp_path / "other", n_frames=2))
+    assert any("stopped with a checkpoint" in words for words in window.notices.words.values())
+    with Study.open(before) as again:
+        assert interrupted_run(again) is not None
+
+
+@pytest.mark.window
+@pytest.mark.slow
 def test_that_a_training_that_was_stopped_by_its_button_is_not_offered_again(
     window: MainWindow, page: TrainScreen, wait_until: Callable[..., None]
 ) -> None:
