@@ -198,7 +198,14 @@ def test_that_long_image_names_are_shortened_in_the_list_of_trials_and_whole_in_
 
 @pytest.mark.window
 def test_that_a_card_of_the_stage_shows_all_its_words_whatever_stood_on_it_before(qapp):
-    cards = [c.opening(), c.instruction(Protocol(), "polyp", ""), c.paused(), c.rest(30), c.tracker_gone(), c.paused()]
+    cards = [
+        c.opening(),
+        c.instruction(Protocol(), "polyp", ""),
+        c.paused(),
+        c.rest(30),
+        c.tracker_gone(None),
+        c.paused(),
+    ]
     page = CardPage()
     page.resize(1300, 700)
     page.show()
