@@ -24,6 +24,7 @@ from workflows.reading_order import order_facts
 from workflows.worklist import WorklistRow, make_worklist, next_unfinished
 
 _FOLDS_BELOW_PX = 900
+_CARD_WIDTH = 720
 
 
 @screens.register("annotate")
@@ -40,7 +41,7 @@ class AnnotateScreen(Screen):
         self._rows: list[WorklistRow] = []
         column, _head = page(self, tr("Annotate"), tr("Look at one image after the other; your gaze becomes the mask."))
         self._card, inside = card(margin=26, spacing=14)
-        self._card.setMaximumWidth(720)
+        self._card.setMaximumWidth(_CARD_WIDTH)
         grid = QGridLayout()
         grid.setHorizontalSpacing(24)
         grid.setVerticalSpacing(12)
@@ -78,13 +79,14 @@ class AnnotateScreen(Screen):
         )
         self.next_image = NextImageCard(services.open_study)
         self._body = FoldingBox(_FOLDS_BELOW_PX, spacing=18)
-        left = QWidget()
-        above = QVBoxLayout(left)
-        above.setContentsMargins(0, 0, 0, 0)
-        above.addWidget(self._card)
-        above.addStretch(1)
-        self._body.add(left, 3)
-        self._body.add(self.next_image, 2)
+        for shown, stretch in ((self._card, 3), (self.next_image, 2)):
+            holder = QWidget()
+            holder.setMaximumWidth(_CARD_WIDTH)
+            above = QVBoxLayout(holder)
+            above.setContentsMargins(0, 0, 0, 0)
+            above.addWidget(shown, 8 if shown is self.next_image else 0)
+            above.addStretch(1)
+            self._body.add(holder, stretch)
         column.addWidget(self._body, 4)
         column.addWidget(self._empty, 1)
         column.addStretch(1)

@@ -37,6 +37,7 @@ class CurvePlot(pyqtgraph.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no
         self._curves: dict[str, _Curve] = {}
         self._is_share = is_share
         self._is_first_range = True
+        self._length = 0
         self._x_axis, self._y_axis = count_axis(_FIRST_STEPS), Axis(0.0, 1.0)
         axes = {side: _AxisItem(side) for side in ("bottom", "left")}
         super().__init__(parent, background=COLOURS.panel, axisItems=axes)
@@ -90,7 +91,17 @@ class CurvePlot(pyqtgraph.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no
             self.removeItem(curve.dots)
         self._curves.clear()
         self._legend.clear()
+        self._length = 0
         self._follow()
+
+    def set_length(self, n_steps: int) -> None:
+        """How long the run will be: the x axis shows all of it from the beginning."""
+        if n_steps > 0 and n_steps != self._length:
+            self._length = n_steps
+            self._x_axis = Axis(0.0, float(n_steps))
+            self._show_x_range()
+            for curve in self._curves.values():
+                curve.n_drawn = 0
 
     def add(self, name: str, x: float, y: float, *, colour: str = "") -> None:
         """One more point of a curve, which may have a colour of its own; not a number is passed over."""
@@ -142,7 +153,8 @@ class CurvePlot(pyqtgraph.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no
         curves = [curve.points for curve in self._curves.values()]
         last = max((points.last_x for points in curves), default=0.0)
         if not (curves and self._x_axis.holds(0, last)):
-            self._x_axis = count_axis(max(last, _FIRST_STEPS))
+            is_known = self._length > 0 and last <= self._length
+            self._x_axis = Axis(0.0, float(self._length)) if is_known else count_axis(max(last, _FIRST_STEPS))
             self._show_x_range()
         # From zero, so that a loss that falls stays in its range.
         low, high = min((c.low for c in curves), default=0.0), max((c.high for c in curves), default=-math.inf)

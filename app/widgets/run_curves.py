@@ -14,6 +14,7 @@ from app.colour_maps import level_colour
 from app.texts import tr
 from app.theme import COLOURS
 from app.widgets.curve_plot import CurvePlot
+from app.widgets.plain import label
 from training.messages import number_of
 from workflows.train_model import curves_of
 
@@ -37,18 +38,28 @@ class RunCurves(QWidget):
             picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
             picture.hide()
             line.addWidget(picture, 1)
+        self.nothing = label(tr("The curves of a run are drawn here, from its first step on."), "muted", wraps=True)
+        self.nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._plots = QWidget()
+        plots = QVBoxLayout(self._plots)
+        plots.setContentsMargins(0, 0, 0, 0)
+        plots.setSpacing(14)
+        plots.addWidget(self.loss_plot, 3)
+        plots.addWidget(self.dice_plot, 2)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(14)
-        column.addWidget(self.loss_plot, 3)
-        column.addWidget(self.dice_plot, 2)
+        column.addWidget(self.nothing, 1)
+        column.addWidget(self._plots, 1)
         column.addLayout(line)
+        self._show_plots(False)
 
     def clear(self) -> None:
         """Begin again."""
         self.loss_plot.clear_curves()
         self.dice_plot.clear_curves()
         self.show_pictures(Path(), ())
+        self._show_plots(False)
 
     def refresh(self) -> None:
         """Draw what came since in one plot, in turn, so that no frame paints both; called a few times a second."""
@@ -61,6 +72,8 @@ class RunCurves(QWidget):
     def add_step(self, values: Mapping[str, Any]) -> None:
         """One row of a run's metrics, or one of its step events."""
         step = int(values["step"])
+        self.set_length(int(values.get("total") or 0))
+        self._show_plots(True)
         self.loss_plot.add(tr("loss"), step, number_of(values, "loss"), colour=COLOURS.text)
         for name in values:
             if name.startswith("level_"):
@@ -71,7 +84,19 @@ class RunCurves(QWidget):
 
     def add_dice(self, split: str, step: int, dice: float) -> None:
         """One evaluation."""
+        self._show_plots(True)
         self.dice_plot.add(tr("Dice ({split})").format(split=split), step, dice)
+
+    def set_length(self, n_steps: int) -> None:
+        """How many steps the run has; 0 where that is not known."""
+        for plot in (self.loss_plot, self.dice_plot):
+            plot.set_length(n_steps)
+
+    def _show_plots(self, is_any: bool) -> None:
+        """Empty axes would say that something from 0 to 1 was measured."""
+        if self._plots.isHidden() == is_any:
+            self._plots.setVisible(is_any)
+            self.nothing.setVisible(not is_any)
 
     def show_pictures(self, folder: Path, names: Sequence[str]) -> None:
         """Example predictions; those that cannot be read are passed over."""
@@ -83,9 +108,10 @@ class RunCurves(QWidget):
                 picture.setPixmap(found.scaledToHeight(_PICTURE_HEIGHT, Qt.TransformationMode.SmoothTransformation))
                 picture.show()
 
-    def show_run(self, folder: Path) -> None:
-        """A run of before."""
+    def show_run(self, folder: Path, n_steps: int = 0) -> None:
+        """A run of before, and how many steps it was to have."""
         self.clear()
+        self.set_length(n_steps)
         curves = curves_of(folder)
         for values in curves.steps:
             self.add_step(values)

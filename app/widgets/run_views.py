@@ -41,7 +41,7 @@ class RunViews(QTabWidget):
 
     def show_run(self, run: RunSummary) -> None:
         """One run of before."""
-        self.curves.show_run(run.folder)
+        self.curves.show_run(run.folder, run.total)
         try:
             self.worst.show_images(worst_images(run.folder))
         except UserFacingError:

@@ -56,3 +56,20 @@ def test_that_the_curve_of_a_level_has_the_colour_of_the_level(qapp):
     assert shown["level 1"] == level_colour(0)
     assert shown["level 2"] == level_colour(1)
     assert len(set(shown.values())) == 3
+
+
+@pytest.mark.window
+def test_that_curves_begin_with_words_and_then_show_the_whole_length_of_the_run(qapp):
+    from app.widgets.run_curves import RunCurves
+
+    curves = RunCurves()
+    assert not curves.nothing.isHidden()
+    assert not curves.loss_plot.isVisibleTo(curves)
+    for step in (1, 60):
+        curves.add_step({"step": step, "total": 120, "loss": 1.0, "level_1": 0.5, "disagreement": 0.1})
+        curves.refresh()
+        for plot in (curves.loss_plot, curves.dice_plot):
+            assert plot.isVisibleTo(curves)
+            assert plot.getViewBox().viewRange()[0] == [0, 120]
+    curves.clear()
+    assert not curves.loss_plot.isVisibleTo(curves)
