@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.context import Services
 from app.gaze_stage import GazeStage
-from app.texts import tr
+from app.texts import counted, tr
 from app.widgets.plain import button, card, label, row, set_state
 from calibration.animation import TargetLook
 from calibration.drift import AFFINE_FROM, DriftLog
@@ -16,6 +18,9 @@ from workflows.calibration_target import HostTarget
 from workflows.drift_check import DriftRun, accept_correction, journal_values
 from workflows.gaze_run import GazeRun
 from workflows.validate import ValidationRun
+
+INTRO_S = 1.5
+"""So long the words before the first dot are shown; Enter or Space goes on at once."""
 
 _HEADINGS = {
     DriftVerdict.PASS: ("The gaze fits", "good"),
@@ -28,7 +33,7 @@ _HEADINGS = {
 class _LookStage(GazeStage):
     """Shows the dots of a run; a subclass says what to do with the result."""
 
-    def __init__(self, services: Services, source: HostTarget, run: GazeRun) -> None:
+    def __init__(self, services: Services, source: HostTarget, run: GazeRun, intro: str = "") -> None:
         super().__init__(source, source.host.settings.display, is_playful=run.profile.has_sound)
         self.services = services
         self.run = run
@@ -53,10 +58,24 @@ class _LookStage(GazeStage):
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(self._card)
+        self._intro = label(intro, "lead")
+        self._intro.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._intro.setVisible(bool(intro))
+        whole.addWidget(self._intro)
+        self._begins_at_s = 0.0
+        self._is_begun = False
         services.actions.bind(self, "calibrate.accept", self.on_enter)
         services.actions.bind(self, "calibrate.look", self.run_key)
         services.actions.bind(self, "calibrate.cancel", self.on_escape)
-        run.start()
+        if not intro:
+            self.begin()
+
+    def begin(self) -> None:
+        """The words before it are read: the first dot."""
+        if not self._is_begun:
+            self._is_begun = True
+            self._intro.hide()
+            self.run.start()
 
     @property
     def words(self) -> str:
@@ -67,6 +86,12 @@ class _LookStage(GazeStage):
         """One frame of the run."""
         if self._is_shown:
             return
+        if not self._is_begun:
+            now_s = time.monotonic()
+            self._begins_at_s = self._begins_at_s or now_s + INTRO_S
+            if now_s >= self._begins_at_s:
+                self.begin()
+            return
         self.run.tick()
         if self.run.is_complete:
             self.on_complete()
@@ -75,7 +100,7 @@ class _LookStage(GazeStage):
 
     def look(self) -> TargetLook | None:
         """The dot, until there is a result."""
-        return None if self._is_shown else self.run.look()
+        return None if self._is_shown or not self._is_begun else self.run.look()
 
     def on_screen_changed(self) -> None:
         """Nothing measured so far belongs to this screen."""
@@ -83,7 +108,10 @@ class _LookStage(GazeStage):
 
     def run_key(self) -> None:
         """The annotator says: I look at it."""
-        self.run.key()
+        if self._is_begun:
+            self.run.key()
+        else:
+            self.begin()
 
     def on_complete(self) -> None:
         """All looks are there."""
@@ -99,12 +127,14 @@ class _LookStage(GazeStage):
         """Enter: go on."""
         if self._is_shown:
             self.finish()
-        else:
+        elif self._is_begun:
             self.run.accept()
+        else:
+            self.begin()
 
     def on_escape(self) -> None:
         """Esc: stop, or close the card."""
-        if self._is_shown:
+        if self._is_shown or not self._is_begun:
             self.finish()
         else:
             self.run.cancel()
@@ -139,7 +169,12 @@ class DriftStage(_LookStage):
         self.check: DriftCheck | None = None
         self._drift_run = run
         self._log = log
-        super().__init__(services, source, run)
+        n_points = len(run.run.points)
+        one, many = (
+            tr("Drift check: look at the dot until it disappears."),
+            tr("Drift check: look at each of {n} dots."),
+        )
+        super().__init__(services, source, run, counted(n_points, one, many))
 
     def on_complete(self) -> None:
         """The verdict, and what it offers."""

@@ -6,13 +6,15 @@ from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from app.action_table import CONTEXTS
-from app.actions import Action, ActionRegistry
+from app.action_table import CONTEXTS, VIEW
+from app.actions import EVERYWHERE, Action, ActionRegistry
 from app.texts import tr
 from app.theme import COLOURS
 from app.widgets.plain import card, label
 
 THREE_COLUMNS_FROM_PX = 1200
+_ALSO_HERE = dict.fromkeys(("annotate", "correct", "labels", "review", "predict"), (VIEW,))
+"""Pages with an image have its keys as well."""
 _SCROLLS = {Qt.Key.Key_Down: 1, Qt.Key.Key_PageDown: 2, Qt.Key.Key_Up: -1, Qt.Key.Key_PageUp: -2}
 """Keys that scroll, in halves of what is seen."""
 
@@ -55,27 +57,13 @@ class KeyOverlay(QWidget):
         column.addWidget(label(tr("Keys"), "title"))
         words = tr("They can be changed under Settings. Arrows scroll, any other key closes this list.")
         column.addWidget(label(words, "muted"))
-        columns = QHBoxLayout()
-        columns.setSpacing(14)
-        n_columns = 3 if self._window.width() >= THREE_COLUMNS_FROM_PX else 2
-        stacks = [QVBoxLayout() for _ in range(n_columns)]
-        heights = [0] * n_columns
-        members_of = {
-            group: [action for action in self._actions.all() if action.context == group] for group in CONTEXTS
-        }
-        # The screen in front comes first, then the longest lists, so that the columns end at about the same height.
-        for group in sorted(CONTEXTS, key=lambda name: (name != context, -len(members_of[name]))):
-            members = members_of[group]
-            if not members:
-                continue
-            shortest = heights.index(min(heights))
-            stacks[shortest].addWidget(self._group(CONTEXTS[group], members))
-            heights[shortest] += len(members) + 2
-        for stack in stacks:
-            stack.setSpacing(14)
-            stack.addStretch(1)
-            columns.addLayout(stack, 1)
-        column.addLayout(columns, 1)
+        here = [name for name in (context, *_ALSO_HERE.get(context, ()), EVERYWHERE) if name in CONTEXTS]
+        column.addLayout(self._columns(list(dict.fromkeys(here))))
+        elsewhere = [name for name in CONTEXTS if name not in here]
+        column.addWidget(label(tr("On other pages"), "heading"))
+        # The longest lists first, so that the columns end at about the same height.
+        column.addLayout(self._columns(sorted(elsewhere, key=lambda name: -len(self._members(name)))))
+        column.addStretch(1)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
@@ -83,6 +71,28 @@ class KeyOverlay(QWidget):
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         scroll.viewport().setAutoFillBackground(False)
         return scroll
+
+    def _members(self, context: str) -> list[Action]:
+        return [action for action in self._actions.all() if action.context == context]
+
+    def _columns(self, contexts: list[str]) -> QHBoxLayout:
+        """The lists of keys of some contexts, in their order, each in the column that is shortest so far."""
+        columns = QHBoxLayout()
+        columns.setSpacing(14)
+        n_columns = 3 if self._window.width() >= THREE_COLUMNS_FROM_PX else 2
+        stacks = [QVBoxLayout() for _ in range(n_columns)]
+        heights = [0] * n_columns
+        for context in contexts:
+            members = self._members(context)
+            if members:
+                shortest = heights.index(min(heights))
+                stacks[shortest].addWidget(self._group(CONTEXTS[context], members))
+                heights[shortest] += len(members) + 2
+        for stack in stacks:
+            stack.setSpacing(14)
+            stack.addStretch(1)
+            columns.addLayout(stack, 1)
+        return columns
 
     def _group(self, title: str, members: list[Action]) -> QWidget:
         frame, column = card(margin=14, spacing=6)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.texts import tr
+from app.texts import counted, tr
 from domain.errors import UserFacingError
 from domain.study import Protocol
 
@@ -85,8 +85,9 @@ def drift_check() -> Card:
 
 def rest(n_images: int) -> Card:
     """Time for a rest after this many images."""
-    words = tr("{n} images are done. Look into the distance for a minute; blink; move your shoulders.")
-    return Card(tr("Time for a rest"), words.format(n=n_images), tr("Enter goes on · Esc ends for today"))
+    done = counted(n_images, tr("1 image is done."), tr("{n} images are done."))
+    words = f"{done} {tr('Look into the distance for a minute; blink; move your shoulders.')}"
+    return Card(tr("Time for a rest"), words, tr("Enter goes on · Esc ends for today"))
 
 
 def all_done() -> Card:

@@ -17,6 +17,11 @@ def tr(text: str) -> str:
     return QCoreApplication.translate(_CONTEXT, text)
 
 
+def counted(n: int, one: str, many: str) -> str:
+    """The text for this number, both already translated: `one` for 1, else `many`, with {n} filled in."""
+    return one if n == 1 else many.format(n=n)
+
+
 class JsonTranslator(QTranslator):
     """A translator that reads English-to-other pairs from `resources/texts/<language>.json`."""
 

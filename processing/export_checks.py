@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 
+from domain.counted import counted
 from domain.events import CancelToken, OnProgress, Progress, no_progress
 from domain.study import StudyImage
 from processing.export_source import ExportSource
@@ -31,7 +32,11 @@ def common_findings(
     if needs_masks:
         without = tuple(image.image_id for image in images if not source.has_mask(image))
         if without:
-            findings.append(Finding("warning", "missing masks", f"{len(without)} images have no mask.", without))
+            findings.append(
+                Finding(
+                    "warning", "missing masks", f"{counted(len(without), 'image has', 'images have')} no mask.", without
+                )
+            )
         findings += _empty_or_small(source, on_progress, cancel)
     return findings
 
@@ -81,7 +86,8 @@ def _identifiers(source: ExportSource) -> list[Finding]:
         text = f"{len(named)} DICOM files still carry identifiers (0012,0062); import them again, with their copy."
         findings.append(Finding("error", "identifiers", text, tuple(named)))
     if marked:
-        text = f"{len(marked)} images say that text is burnt into their pixels; a person must look at them."
+        says = counted(len(marked), "image says", "images say")
+        text = f"{says} that text is burnt into the pixels; a person must look."
         findings.append(Finding("warning", "identifiers", text, tuple(marked)))
     return findings
 
@@ -109,12 +115,14 @@ def _empty_or_small(source: ExportSource, on_progress: OnProgress, cancel: Cance
     on_progress(Progress(len(images), len(images)))
     findings = []
     if empty:
-        text = f"{len(empty)} masks are empty (no target); the format cannot tell that from a forgotten one."
+        masks = counted(len(empty), "mask is", "masks are")
+        text = f"{masks} empty (no target); the format cannot tell that from a forgotten one."
         findings.append(Finding("note", "empties", text, tuple(empty)))
     if small:
+        covers = counted(len(small), "target covers", "targets cover")
         text = (
-            f"{len(small)} targets cover less than {100 * blob:.1f} % of their image, the blob of one fixation: gaze "
-            "maps cannot show them at their size."
+            f"{covers} less than {100 * blob:.1f} % of the image, the blob of one fixation: gaze "
+            "maps cannot show such small ones at their size."
         )
         findings.append(Finding("warning", "too small", text, tuple(small)))
     return findings

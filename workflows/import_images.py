@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.counted import counted
 from domain.errors import UserFacingError
 from domain.events import CancelToken, OnProgress, Progress, no_progress
 from domain.labels import POLYP, PROSTATE, LabelParameters
@@ -60,17 +61,21 @@ class ImportReport:
     def lines(self, *, dry_run: bool = False) -> list[str]:
         """The report in sentences."""
         verb = "would be added to" if dry_run else "added to"
-        counts = f"{self.n_images} images, {self.n_masks} masks, {self.n_reads} reads ({self.n_fixations} fixations)"
+        counts = (
+            f"{counted(self.n_images, 'image', 'images')}, {counted(self.n_masks, 'mask', 'masks')}, "
+            f"{counted(self.n_reads, 'read', 'reads')} ({counted(self.n_fixations, 'fixation', 'fixations')})"
+        )
         lines = [f"Warning: {text}" for text in self.warnings]
         if self.duplicates:
             first = next(iter(self.duplicates.items()))
-            lines.append(f"{len(self.duplicates)} files are there already (first: {first[0]} is {first[1]}).")
+            files = counted(len(self.duplicates), "file is", "files are")
+            lines.append(f"{files} there already (first: {first[0]} is {first[1]}).")
         if any(size > 1 for size in self.series_sizes):
             lines.append(_words_for_series(self.series_sizes))
         if self.look_for_text:
+            images = counted(len(self.look_for_text), "image", "images")
             lines.append(
-                f"{len(self.look_for_text)} images may have text burnt into the pixels; look at them before use "
-                f"(first: {self.look_for_text[0]})."
+                f"{images} may have text burnt into the pixels; look before use (first: {self.look_for_text[0]})."
             )
         if self.n_sessions:
             counts = f"{self.n_sessions} gaze sessions with {self.n_trials} trials on images of the study, {counts}"

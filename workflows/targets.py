@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from domain.counted import counted
 from domain.errors import UserFacingError
 from domain.study import Target
 from storage.study import Study
@@ -60,8 +61,9 @@ def change_targets(study: Study, wanted: Sequence[WantedTarget]) -> None:
     kept = {one.before for one in wanted if one.before == one.name.strip()}
     for name, (n_trials, n_masks) in used(study).items():
         if name in present and name not in kept:
+            made = f"{counted(n_trials, 'trial', 'trials')} and {counted(n_masks, 'mask', 'masks')}"
             raise UserFacingError(
-                f"{name} has {n_trials} trials and {n_masks} masks; it can be neither renamed nor removed.",
+                f"{name} has {made}; it can be neither renamed nor removed.",
                 "Change its colour or description, or add a target of another name.",
             )
     number = max((target.number for target in present.values()), default=0)

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 from app.context import Services
 from app.screen import Screen, screens
 from app.target_choice import list_targets
-from app.texts import tr
+from app.texts import counted, tr
 from app.widgets.agreement_plots import READ_METRICS, AgreementPlots
 from app.widgets.plain import button, card, label, page, shortened
 from domain.study import Role
@@ -102,7 +102,11 @@ class AgreementScreen(Screen):
             return  # another target was chosen while this one was compared
         if report.n_images_with_two:
             self._summary.setText(
-                tr("{n} images have masks of two or more annotators.").format(n=report.n_images_with_two)
+                counted(
+                    report.n_images_with_two,
+                    tr("1 image has masks of two or more annotators."),
+                    tr("{n} images have masks of two or more annotators."),
+                )
             )
         else:
             self._summary.setText(tr("No image has masks of two annotators yet; figures per person are below."))

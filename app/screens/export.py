@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 from app.context import Services
 from app.screen import Screen, screens
 from app.target_choice import list_targets
-from app.texts import tr
+from app.texts import counted, tr
 from app.theme import COLOURS, icon
 from app.widgets.plain import button, card, field_label, label, page
 from app.widgets.task_row import TaskRow
@@ -170,7 +170,10 @@ class ExportScreen(Screen):
             self.task_row.say(tr("This cannot be exported yet; see what was found."))
         else:
             self.task_row.say(
-                tr("{n} images would give {files} files.").format(n=report.n_images, files=len(report.paths))
+                tr("{images} would give {files}.").format(
+                    images=counted(report.n_images, tr("1 image"), tr("{n} images")),
+                    files=counted(len(report.paths), tr("1 file"), tr("{n} files")),
+                )
             )
         self._files_title.setText(tr("What would be written"))
         self.task_row.go.setEnabled(not n_errors)
@@ -180,7 +183,9 @@ class ExportScreen(Screen):
         self.task_row.offer(report.folder)
         self._files_title.setText(tr("What was written"))
         self.task_row.say(
-            tr("Done: {files} files, {size:.1f} MB.").format(files=len(report.paths), size=report.n_bytes / 1e6)
+            tr("Done: {files}, {size:.1f} MB.").format(
+                files=counted(len(report.paths), tr("1 file"), tr("{n} files")), size=report.n_bytes / 1e6
+            )
         )
 
     def _on_ended(self) -> None:

@@ -25,7 +25,7 @@ from app.context import Services
 from app.picture_loader import PictureLoader
 from app.screen import Screen, screens
 from app.slices_ahead import SlicesAhead
-from app.texts import tr
+from app.texts import counted, tr
 from app.widgets.image_canvas import ImageCanvas
 from app.widgets.label_settings import LabelSettings
 from app.widgets.layers import Layer, OutlineLayer, PictureLayer, PointsLayer, ScanpathLayer
@@ -345,4 +345,8 @@ class LabelsScreen(Screen):
             self._all_words.setText(tr("No trial has a reviewed or reference mask."))
             return
         dices = " · ".join(f"{value:.3f}" for value in values)
-        self._all_words.setText(tr("Mean Dice per level over {n} trials: {dices}").format(n=n_images, dices=dices))
+        self._all_words.setText(
+            tr("Mean Dice per level over {trials}: {dices}").format(
+                trials=counted(n_images, tr("1 trial"), tr("{n} trials")), dices=dices
+            )
+        )

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from app.context import Services
 from app.screen import Screen, screens
-from app.texts import tr
+from app.texts import counted, tr
 from app.theme import COLOURS, icon_pixmap
 from app.widgets.plain import ElidedLabel, button, card, label, page
 from app.widgets.thumbnails import pixmap_of
@@ -189,7 +189,9 @@ class WelcomeScreen(Screen):
         name.setMinimumWidth(_LEAST_NAME)
         name.say(recent.name)
         words.addWidget(name)
-        state = tr("{n} images").format(n=recent.n_images) if recent.is_there else tr("Not found any more")
+        state = (
+            counted(recent.n_images, tr("1 image"), tr("{n} images")) if recent.is_there else tr("Not found any more")
+        )
         place.say(f"{state}  ·  {recent.folder}")
         words.addWidget(place)
         words.addStretch(1)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QListWidget, QVBoxLayout, QWidget
 
-from app.texts import tr
+from app.texts import counted, tr
 from app.widgets.plain import button, label, row, set_state
 
 
@@ -34,7 +34,13 @@ class BrokenFiles(QWidget):
 
     def offer(self, problems: Sequence[str], go_on: Callable[[], object]) -> None:
         """List what is wrong with each file; `go_on` imports without them."""
-        self._words.setText(tr("Nothing was imported: {n} files cannot be read.").format(n=len(problems)))
+        self._words.setText(
+            counted(
+                len(problems),
+                tr("Nothing was imported: 1 file cannot be read."),
+                tr("Nothing was imported: {n} files cannot be read."),
+            )
+        )
         self.files.clear()
         self.files.addItems(list(problems))
         self._go_on = go_on

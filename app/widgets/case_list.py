@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFrame, QListWidget, QListWidgetItem, QVBoxLayout
 
-from app.texts import tr
+from app.texts import counted, tr
 from app.theme import status_icon
 from app.widgets.plain import label, shortened
 from domain.study import TrialStatus
@@ -73,9 +73,8 @@ class CaseList(QFrame):
         self._list.blockSignals(True)
         self._list.clear()
         for case in cases:
-            words = tr("{name}\n{n} masks · {state}").format(
-                name=shortened(self._list, case.shown_name, _ROOM), n=len(case.candidates), state=tr(case.state)
-            )
+            masks = counted(len(case.candidates), tr("1 mask"), tr("{n} masks"))
+            words = f"{shortened(self._list, case.shown_name, _ROOM)}\n{masks} · {tr(case.state)}"
             item = QListWidgetItem(status_icon(_MARKS[case.state]), words)
             item.setToolTip(case.shown_name)
             self._list.addItem(item)

@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtWidgets import QFileDialog
 
 from app.context import Services
-from app.texts import tr
+from app.texts import counted, tr
 from app.widgets.broken_files import BrokenFiles
 from app.widgets.plain import Card, button, label, row, set_state, stacks_box
 from domain.errors import BrokenFilesError
@@ -40,7 +40,11 @@ class ImagesCard(Card):
         study = self.services.open_study
         images = study.images()
         n_masks = sum(bool(image.mask_path) for image in images)
-        self.counts.setText(tr("{n} images, {masks} with a reference mask.").format(n=len(images), masks=n_masks))
+        self.counts.setText(
+            tr("{images}, {masks} with a reference mask.").format(
+                images=counted(len(images), tr("1 image"), tr("{n} images")), masks=n_masks
+            )
+        )
         self._say("")
         self.find_moved.hide()
 

@@ -6,7 +6,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPixmap, QResizeEvent
 from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QVBoxLayout
 
-from app.texts import tr
+from app.texts import counted, tr
 from app.widgets.plain import ElidedLabel, label
 from app.widgets.thumbnails import ThumbnailSource
 from storage.study import Study
@@ -45,7 +45,7 @@ class NextImageCard(QFrame):
         """Say which image is next, and how many are to do."""
         self._image_id = row.image_id
         self._name.say(row.shown_name)
-        self._left.setText(tr("1 image left") if n_left == 1 else tr("{n} images left").format(n=n_left))
+        self._left.setText(counted(n_left, tr("1 image left"), tr("{n} images left")))
         self._whole = self._source.get(row.image_id) or QPixmap()
         self._fit()
 

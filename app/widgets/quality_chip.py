@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QSize
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
-from app.texts import tr
+from app.texts import counted, tr
 from app.theme import COLOURS, icon_pixmap
 from app.widgets.plain import ElidedLabel, label, set_state
 from workflows.look_labels import LookResult
@@ -43,7 +43,10 @@ class QualityChip(QWidget):
         self._word.setText(tr(_WORDS[result.verdict]))
         set_state(self._word, _STATES[result.verdict])
         quality = result.record.quality
-        figures = tr("loss {loss:.0%} · longest gap {gap:.1f} s · {n} fixations · {coverage:.1%} of the image").format(
-            loss=quality.loss, gap=quality.longest_gap_s, n=len(result.record.fixations), coverage=result.coverage
+        figures = tr("loss {loss:.0%} · longest gap {gap:.1f} s · {fixations} · {coverage:.1%} of the image").format(
+            loss=quality.loss,
+            gap=quality.longest_gap_s,
+            fixations=counted(len(result.record.fixations), tr("1 fixation"), tr("{n} fixations")),
+            coverage=result.coverage,
         )
         self._figures.say(" ".join([*(tr(words) for words in result.remarks), figures]))

@@ -6,7 +6,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QColorDialog, QGridLayout, QLineEdit, QToolButton, QWidget
 
 from app.context import Services
-from app.texts import tr
+from app.texts import counted, tr
 from app.theme import icon
 from app.widgets.plain import Card, button, label, row, set_state
 from domain.errors import UserFacingError
@@ -73,7 +73,10 @@ class TargetsCard(Card):
             line = self._put(_Line(target, target.colour))
             if target.name in counts:
                 n_trials, n_masks = counts[target.name]
-                words = tr("{trials} trials and {masks} masks: its name stays").format(trials=n_trials, masks=n_masks)
+                words = tr("{trials} and {masks}: its name stays").format(
+                    trials=counted(n_trials, tr("1 trial"), tr("{n} trials")),
+                    masks=counted(n_masks, tr("1 mask"), tr("{n} masks")),
+                )
                 line.name.setReadOnly(True)
                 line.name.setToolTip(words)
                 line.remove.setEnabled(False)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QListWidget, QListWidgetItem
 
-from app.texts import tr
+from app.texts import counted, tr
 from app.widgets.plain import shortened
 from domain.trial import TrialRecord
 
@@ -30,7 +30,7 @@ class TrialList(QListWidget):
         self.clear()
         for number, trial in enumerate(trials, start=1):
             name = tr("Image {n}").format(n=number) if is_masked else trial.image_id
-            count = " · " + tr("{n} fixations").format(n=len(trial.fixations))
+            count = " · " + counted(len(trial.fixations), tr("1 fixation"), tr("{n} fixations"))
             shown = shortened(self, name, _ROOM)
             who = shortened(self, trial.annotator, _ROOM - self.fontMetrics().horizontalAdvance(count))
             item = QListWidgetItem(f"{shown}\n{who}{count}")

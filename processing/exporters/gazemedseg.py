@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from domain.counted import counted
 from domain.errors import UserFacingError
 from domain.study import StudyImage
 from processing.export_source import ExportSource
@@ -55,7 +56,8 @@ class GazeMedSegExporter:
         if flavour_of(source) == "kvasir":
             turned = tuple(i.image_id for i in source.images if not i.path.lower().endswith((".jpg", ".jpeg")))
             if turned:
-                text = f"{len(turned)} images are not JPEG; they are written as JPEG of the highest quality, 8 bits."
+                images = counted(len(turned), "image is", "images are")
+                text = f"{images} not JPEG; written as JPEG of the highest quality, 8 bits."
                 findings.append(Finding("note", "conversion", text, turned))
         return findings
 

@@ -1,4 +1,6 @@
 import pytest
+from PySide6.QtCore import QPoint
+from PySide6.QtWidgets import QApplication, QLabel
 
 from app.action_table import ACTIONS, CONTEXTS
 from app.actions import EVERYWHERE, Action, ActionRegistry
@@ -48,3 +50,20 @@ def test_that_translations_translate_texts_that_exist(qapp: object) -> None:
     assert len(known) > 200
     for path in (root / "resources" / "texts").glob("*.json"):
         assert set(json.loads(path.read_text("utf-8"))) <= known
+
+
+def test_that_the_keys_of_the_page_in_front_stand_above_those_of_other_pages(window: object) -> None:
+    from app.key_overlay import KeyOverlay
+
+    overlay = KeyOverlay(window.actions_registry, window)  # type: ignore[attr-defined]
+    window.resize(1366, 768)  # type: ignore[attr-defined]
+    overlay.open_for("correct")
+    QApplication.processEvents()
+    context_of = {action.action_id: action.context for action in ACTIONS}
+    tops: dict[str, list[int]] = {}
+    for made in overlay.findChildren(QLabel):
+        if made.objectName():
+            tops.setdefault(context_of[made.objectName()], []).append(made.mapTo(overlay, QPoint(0, 0)).y())
+    here = max(max(tops[name]) for name in ("correct", "view", "everywhere"))
+    assert all(min(tops[name]) > here for name in tops if name not in ("correct", "view", "everywhere"))
+    overlay.close()

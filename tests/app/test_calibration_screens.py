@@ -240,7 +240,11 @@ def test_that_a_drifted_gaze_is_shifted_only_when_it_is_asked_for(
         ends: list[int] = []
         stage.finished.connect(lambda ends=ends: ends.append(1))
         stage.open_on(QApplication.primaryScreen())
+        assert stage._intro.isVisible(), "words before the dot"
+        assert "look at the dot" in stage._intro.text()
+        assert stage.look() is None
         wait_until(lambda s=stage: s._is_shown, 20)
+        assert not stage._intro.isVisible()
         assert stage.check.verdict is DriftVerdict.OFFER
         picture("drift-offer")
         QTest.keyClick(stage, key)

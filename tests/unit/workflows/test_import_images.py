@@ -212,7 +212,7 @@ def test_that_a_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFix
     picture(tmp_path / "in" / "a.png")
     command = ["import", "folder", str(tmp_path / "in"), "--into", str(tmp_path / "s"), "--dry-run"]
     assert run(build(), command) == 0
-    assert "1 images" in capsys.readouterr().out
+    assert "1 image, " in capsys.readouterr().out
     assert not (tmp_path / "s").exists()
 
 

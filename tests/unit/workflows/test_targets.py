@@ -57,7 +57,7 @@ def test_that_targets_are_added_renamed_recoloured_and_described_and_numbers_sta
 def test_that_a_target_with_masks_can_be_neither_renamed_nor_removed(study: Study, wanted: list[WantedTarget]) -> None:
     before = study.settings
     assert used(study) == {"polyp": (0, 1)}
-    with pytest.raises(UserFacingError, match="1 masks; it can be neither renamed nor removed"):
+    with pytest.raises(UserFacingError, match="1 mask; it can be neither renamed nor removed"):
         change_targets(study, wanted)
     assert study.settings == before
 
