@@ -77,6 +77,7 @@ _CORRECT = (
     Action("correct.undo", "Undo", ("Ctrl+Z",), CORRECT, "undo"),
     Action("correct.redo", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), CORRECT, "redo"),
     Action("correct.accept", "Accept this mask, next image", ("Ctrl+Return",), CORRECT, "check"),
+    Action("correct.no_target", "No target in this image", ("N",), CORRECT, "none"),
     Action("correct.next", "Next image", ("PgDown",), CORRECT, "right", may_repeat=True),
     Action("correct.previous", "Previous image", ("PgUp",), CORRECT, "left", may_repeat=True),
     Action("correct.level_up", "Next level", (".",), CORRECT, may_repeat=True),

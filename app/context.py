@@ -138,6 +138,11 @@ class Services(QObject):
             self._desk = CorrectionDesk(self.open_study, self._annotator, on_problem=self.show_error)
         return self._desk
 
+    def finish_writing(self, seconds: float = 1.0) -> None:
+        """Let what was decided reach the study before another page counts it; a slow disk is not waited for longer."""
+        if self._desk is not None:
+            self._desk.wait_until_written(seconds)
+
     def close_desk(self) -> None:
         """Write what is left and let go of the journal."""
         if self._desk is not None:

@@ -120,6 +120,7 @@ class MainWindow(QMainWindow):
         if before is not None and not before.can_leave():
             self._mark_rail()
             return
+        self.services.finish_writing()  # each page counts what was decided on the one before
         widget = self.screen_widget(screen)
         if before is not None and before is not widget:
             before.on_hidden()

@@ -115,7 +115,7 @@ def silent() -> Card:
     return Card(tr("The tracker is silent"), words, tr("Enter goes on · Esc goes back to the worklist"))
 
 
-def tracker_gone(problem: BaseException | None) -> Card:
+def tracker_gone(problem: BaseException | None = None) -> Card:
     """The tracker was lost, and why it cannot be had again."""
     if problem is not None:
         return cannot_open(problem)

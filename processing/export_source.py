@@ -151,7 +151,7 @@ class ExportSource:
 
     @cached_property
     def _version_keys(self) -> set[tuple[str, str]]:
-        return {(version.image_id, version.target) for version in self.study.mask_versions()}
+        return {(version.image_id, version.target) for version in self.study.standing_versions()}
 
     @cached_property
     def _accepted_keys(self) -> set[tuple[str, str]]:
@@ -169,7 +169,7 @@ class ExportSource:
             return self.study.accepted_mask(image.image_id, target)
         versions = [
             version
-            for version in self.study.mask_versions(image.image_id, target=target)
+            for version in self.study.standing_versions(image.image_id, target=target)
             if not self.options.annotators or version.annotator in self.options.annotators
         ]
         return self.study.read_version(max(versions, key=lambda v: v.saved_at)) if versions else None

@@ -6,13 +6,17 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
-from storage.catalog import masks, reviews
+from domain.study import TrialStatus
+from storage.catalog import assignments, masks, reviews
 
 CONSENSUS = "consensus"
 NOT_PEOPLE = frozenset({CONSENSUS, "model"})
 """Authors of masks who are nobody's read: they are given no images."""
 PROGRAMS = NOT_PEOPLE | {"simulated", "imported"}
 """Names under which programs put data into a study: nobody can be them, sign in as them, or ask them."""
+
+WITHOUT_ANSWER = (TrialStatus.NEW, TrialStatus.IN_PROGRESS, TrialStatus.SKIPPED)
+"""Where an annotator stands who has no answer for an image."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,22 @@ def versions(connection: Connection, *, image_id: str = "", target: str = "", an
         if value:
             query = query.where(masks.c[column] == value)
     return [MaskVersion(**row) for row in connection.execute(query).mappings()]
+
+
+def standing(connection: Connection, *, image_id: str = "", target: str = "") -> list[MaskVersion]:
+    """The versions that count, oldest first: those of annotators who have an answer for the image now.
+
+    An answer that was taken back, or became a skip or another look, leaves its versions behind; they stay on the disk
+    and count nowhere. Imported masks and those of annotators without a place in the list count as they are.
+    """
+    query = select(assignments.c.image_id, assignments.c.target, assignments.c.annotator).where(
+        assignments.c.status.in_([status.value for status in WITHOUT_ANSWER])
+    )
+    open_reads = {tuple(row) for row in connection.execute(query)}
+    found = versions(connection, image_id=image_id, target=target)
+    imported = {(v.image_id, v.target, v.annotator) for v in found if v.origin in ("import", "model", CONSENSUS)}
+    gone = open_reads - imported
+    return [v for v in found if (v.image_id, v.target, v.annotator) not in gone]
 
 
 def next_version(connection: Connection, image_id: str, target: str, annotator: str) -> int:

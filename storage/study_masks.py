@@ -89,6 +89,11 @@ class StudyMasks(StudyImages):
         with self.catalog.reading() as connection:
             return mask_table.versions(connection, image_id=image_id, target=target, annotator=annotator)
 
+    def standing_versions(self, image_id: str = "", target: str = "") -> list[MaskVersion]:
+        """Those mask versions, oldest first, that are somebody's answer now: what reviews, exports and counts go by."""
+        with self.catalog.reading() as connection:
+            return mask_table.standing(connection, image_id=image_id, target=target)
+
     def mask(self, image_id: str, annotator: str, target: str, version: int | None = None) -> NDArray[np.bool_] | None:
         """A mask of an annotator, the newest unless a version is given; None where there is none."""
         found = self.mask_versions(image_id, annotator, target)

@@ -153,7 +153,7 @@ def apart(values: Sequence[float], metric: str) -> list[bool]:
 def newest_masks(study: Study, target: str) -> dict[str, dict[str, MaskVersion]]:
     """The newest mask version of each annotator for each image."""
     newest: dict[str, dict[str, MaskVersion]] = {}
-    for version in study.mask_versions(target=target):
+    for version in study.standing_versions(target=target):
         newest.setdefault(version.image_id, {})[version.annotator] = version
     return newest
 
@@ -228,7 +228,7 @@ def find_consensus(study: Study, image_id: str, *, target: str, method: Method =
         UserFacingError: fewer than two annotators have a mask.
     """
     study.require("see others")
-    newest = {version.annotator: version for version in study.mask_versions(image_id, target=target)}
+    newest = {version.annotator: version for version in study.standing_versions(image_id, target=target)}
     people = {name: newest[name] for name in sorted(newest) if name not in NOT_PEOPLE}
     if len(people) < 2:
         raise UserFacingError(f"{image_id} has masks of {len(people)} annotators.", "A consensus needs two or more.")

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -190,6 +190,11 @@ class CorrectionDesk:
         """Whether there is a step to make again."""
         return bool(self.history.state.undone)
 
+    def wait_until_written(self, seconds: float) -> None:
+        """Wait until the study's files and catalog have what was decided, but not longer than this."""
+        if not self.is_written:
+            wait([self._writer.submit(lambda: None)], timeout=seconds)
+
     @property
     def is_written(self) -> bool:
         """Whether the study's files and catalog have everything."""
@@ -212,10 +217,19 @@ class CorrectionDesk:
     def _decide(self, place: Place, after: dict[str, object], *, mask: bytes = b"") -> None:
         decided, n_reviews = self.history.state.decisions.get(place), self._newest_review(place)
         if decided is None or self._is_reviewed_since(place, decided):
-            decided = {"status": self.status(place).value, "review": n_reviews}
+            decided = {"status": self._status_before(place).value, "review": n_reviews}
         after = {**after, "review": n_reviews}
         self.history.do(Decision(place, decided, after, mask))
         self._write_down(place, after)
+
+    def _status_before(self, place: Place) -> TrialStatus:
+        status = self.status(place)
+        # A look at this very sitting may not have reached the study yet.
+        is_looked_at = any(
+            isinstance(edit, MaskEdit) and edit.place == place and edit.tool == "gaze"
+            for edit in self.history.state.done
+        )
+        return TrialStatus.IN_PROGRESS if status is TrialStatus.NEW and is_looked_at else status
 
     def _newest_review(self, place: Place) -> int:
         """The number of the last decision that a reviewer made on this annotator's work; 0 where there is none."""

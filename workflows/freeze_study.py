@@ -16,13 +16,14 @@ from domain.labels import LabelMaps, LabelParameters
 from domain.study import Outcome, StudyImage, TrialStatus
 from domain.trial import TrialRecord
 from processing.refiner import refiners
+from storage.mask_table import WITHOUT_ANSWER
 from storage.snapshot_file import MaskOrigin, Snapshot, SnapshotSource, SnapshotWriter, Split
 from storage.study import Study
 from workflows.make_labels import maps_of_trial
 
 # Share of the cases with masks that is set aside to validate on, where the study itself does not say.
 VAL_SHARE = 0.2
-_LEFT_OUT = (TrialStatus.SKIPPED, TrialStatus.FLAGGED, TrialStatus.RETURNED, TrialStatus.IN_PROGRESS)
+_LEFT_OUT = (*WITHOUT_ANSWER, TrialStatus.FLAGGED, TrialStatus.RETURNED)
 
 
 def freeze_study(
@@ -89,6 +90,12 @@ class _Maker:
 def parts_of(study: Study, target: str) -> dict[str, Split]:
     """The part of each image: train, val or test."""
     return _splits(study, study.images(), target)
+
+
+def images_with_gaze(study: Study) -> set[str]:
+    """Images with gaze that a training would learn from: looked at, and answered."""
+    trials = study.trials(newest_only=True)
+    return {trial.image_id for trial in trials if len(trial.fixations) and trial.status not in _LEFT_OUT}
 
 
 def _usable_trials(study: Study, target: str) -> dict[str, list[TrialRecord]]:

@@ -48,7 +48,7 @@ class ReviewCase:
 def cases(study: Study, *, target: str = "", state: str = "", blind: bool = False) -> list[ReviewCase]:
     """All images with a mask of somebody, in the order of the study; `state` keeps those that are in it."""
     newest: dict[tuple[str, str], dict[str, MaskVersion]] = {}
-    for version in study.mask_versions(target=target):
+    for version in study.standing_versions(target=target):
         newest.setdefault((version.image_id, version.target), {})[version.annotator] = version
     decided: dict[tuple[str, str, str], Review] = {}
     for review in all_reviews(study):

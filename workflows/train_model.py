@@ -18,9 +18,8 @@ from training.messages import Event, RunState
 from training.prediction_of_cost import Reason, has_gpu, suggested_preset
 from training.run_folder import RunFolder
 from training.supervisor import TrainingRun
-from workflows.freeze_study import freeze_study
+from workflows.freeze_study import freeze_study, images_with_gaze
 from workflows.label_choice import chosen_labels, keep_choice
-from workflows.view_trial import trials_with_gaze
 
 OnEvent = Callable[[Event], None]
 
@@ -93,7 +92,7 @@ def suggested_training(study: Study, *, cancel: CancelToken | None = None) -> tu
         UserFacingError: it cannot be told.
         Cancelled: stopped by the user.
     """
-    return suggested_preset(len({t.image_id for t in trials_with_gaze(study)}), has_gpu=has_gpu(cancel=cancel))
+    return suggested_preset(len(images_with_gaze(study)), has_gpu=has_gpu(cancel=cancel))
 
 
 def training_config(study: Study, preset_name: str, changes: dict[str, Any]) -> TrainConfig:

@@ -10,10 +10,12 @@ import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QBoxLayout, QComboBox, QFrame, QHBoxLayout, QLabel, QSlider, QVBoxLayout
 
+from app.careful_undo import CarefulUndo, words_of
 from app.colour_maps import NAMES
 from app.context import Services
 from app.picture_loader import PictureLoader
 from app.screen import Screen, screens
+from app.seen_long_enough import SeenLongEnough
 from app.slices_ahead import SlicesAhead
 from app.texts import tr
 from app.theme import status_pixmap
@@ -30,7 +32,7 @@ from domain.pixels import ImagePixels
 from domain.slice_stack import SliceStack
 from domain.study import Outcome, TrialStatus
 from workflows.correct_mask import Draft, Stored
-from workflows.edit_history import Decision, Edit, MaskEdit, Place
+from workflows.edit_history import Decision, Edit, Place
 from workflows.mask_editing import Mask
 from workflows.worklist import WorklistRow, make_worklist
 
@@ -63,8 +65,10 @@ class CorrectScreen(Screen):
         self._status = TrialStatus.NEW
         self._slices = SlicesAhead(services.readers)
         self._words_of_step = ""
+        self._careful = CarefulUndo()
         self._target = services.open_study.settings.targets[0].name
         self.canvas = ImageCanvas()
+        self.seen = SeenLongEnough(self.canvas)
         self.canvas.tells_slice = True
         self.canvas.unreadable.connect(self.services.show_error)
         self.pictures: PictureLoader[Place, _Picture] = PictureLoader(
@@ -196,9 +200,8 @@ class CorrectScreen(Screen):
         column.addStretch(1)
         self._saved = label("", "small", wraps=True)
         foot.addWidget(self._saved)
-        self._no_target = button(
-            tr("No target"), self.no_target, icon_name="none", tooltip=tr("There is no target here")
-        )
+        self._no_target = button(tr("No target"), self.no_target, icon_name="none")
+        self.services.actions.decorate(self._no_target, "correct.no_target")
         self._accept = button(tr("Accept"), self.accept, role="primary", icon_name="check")
         self.services.actions.decorate(self._accept, "correct.accept")
         foot.addLayout(row(self._no_target, self._accept))
@@ -207,6 +210,7 @@ class CorrectScreen(Screen):
     def _bind(self) -> None:
         bind = self.services.actions.bind
         bind(self, "correct.next", self.next_image)
+        bind(self, "correct.no_target", self.no_target)
         bind(self, "correct.previous", self.previous_image)
         bind(self, "correct.level_up", partial(self._level.step, 1))
         bind(self, "correct.level_down", partial(self._level.step, -1))
@@ -217,12 +221,12 @@ class CorrectScreen(Screen):
 
     def accept(self) -> None:
         """The mask is the answer; on to the next image."""
-        if self._may_change():
+        if self._may_change() and self._has_seen():
             self._decide(Outcome.TARGET)
 
     def no_target(self) -> None:
         """There is nothing to mark in this image: an empty mask, accepted."""
-        if self._may_change() and self._draft is not None:
+        if self._may_change() and self._draft is not None and self._has_seen():
             desk, place = self.services.desk, self._draft.place
             desk.change(place, np.zeros_like(desk.mask(place)), "no target")
             self._decide(Outcome.NO_TARGET)
@@ -236,14 +240,14 @@ class CorrectScreen(Screen):
         self._go(-1)
 
     def undo(self) -> None:
-        """Take back the last step, on whichever image it was."""
+        """Take back the last step; a decision, or a step on another image, is shown first and needs a second press."""
         if not self._must_wait():
-            self._follow(self.services.desk.undo(), tr("Undone: {what}"))
+            self._turn(self.services.desk.next_undo, is_undo=True)
 
     def redo(self) -> None:
-        """Make the last undone step again."""
+        """Make the last undone step again; one on another image is shown first."""
         if not self._must_wait():
-            self._follow(self.services.desk.redo(), tr("Done again: {what}"))
+            self._turn(self.services.desk.next_redo, is_undo=False)
 
     # inside
 
@@ -252,6 +256,12 @@ class CorrectScreen(Screen):
         if self.pictures.is_waiting:
             self._saved.setText(tr("The image is still being read."))
         return self.pictures.is_waiting
+
+    def _has_seen(self) -> bool:
+        """Whether the mask has stood long enough to be decided about; a quiet word where it has not."""
+        if not self.seen.is_enough:
+            self._saved.setText(tr("That key came before the mask could be seen. Press it again to decide."))
+        return self.seen.is_enough
 
     def _may_change(self) -> bool:
         return not self._must_wait() and self._draft is not None and self._status is not TrialStatus.ACCEPTED
@@ -269,6 +279,7 @@ class CorrectScreen(Screen):
             self.next_image()
 
     def _go(self, step: int) -> None:
+        self._careful.forget()
         if self._rows:
             self._place = (self._place + step) % len(self._rows)
             self._load()
@@ -305,6 +316,7 @@ class CorrectScreen(Screen):
         self._saved.setText("")
         self._show_mask()
         self._show_status()
+        self.seen.begin()
         if self._words_of_step:
             self._saved.setText(self._words_of_step)
             self._words_of_step = ""
@@ -331,6 +343,7 @@ class CorrectScreen(Screen):
         if self._draft is not None:
             self._draft.mask = self.services.desk.mask(self._draft.place)
             self._strip.show_mask(self._draft.mask, self._level.colour)
+            self._level.show_mask(self._draft.mask)
             self._show_maps()
 
     def _show_maps(self) -> None:
@@ -356,6 +369,7 @@ class CorrectScreen(Screen):
     def _on_changed(self, after: Mask, tool: str) -> None:
         if not self._may_change() or self._draft is None:
             return
+        self._careful.forget()
         edit = self.services.desk.change(self._draft.place, after, tool)
         if edit is None and tool == "smart fill":
             self._saved.setText(tr("Nothing of like colour here, or it would spill over the image."))
@@ -364,21 +378,34 @@ class CorrectScreen(Screen):
         self._show_mask()
         self._show_status()
 
-    def _follow(self, edit: Edit | None, words: str) -> None:
+    def _turn(self, edit: Edit | None, *, is_undo: bool) -> None:
         if edit is None:
             self._saved.setText(tr("There is nothing more."))
             return
-        image_id, target = edit.place
-        what = edit.tool if isinstance(edit, MaskEdit) else str(edit.after["status"])
-        if isinstance(edit, Decision):
-            self.pictures.forget(edit.place)
-        if self._draft is None or self._draft.place != edit.place:
-            self._words_of_step = words.format(what=tr(what))
-            self.on_shown(image_id=image_id, target=target)
+        what, desk = words_of(edit, self._name_of), self.services.desk
+        if desk.is_settled(edit):
+            self._show_step(edit, tr("A reviewer decided since about {what}: it stays.").format(what=what))
+        elif self._careful.must_name(edit, self.place, is_undo=is_undo):
+            words = tr("{key} again takes back: {what}") if is_undo else tr("{key} again does once more: {what}")
+            key = self.services.actions.shown_keys("correct.undo" if is_undo else "correct.redo")
+            self._show_step(edit, words.format(key=key, what=what))
         else:
+            _ = desk.undo() if is_undo else desk.redo()
             if isinstance(edit, Decision):
-                self._status = self.services.desk.status(edit.place)
+                self.pictures.forget(edit.place)
+                self._status = desk.status(edit.place)
             self._show_mask()
             self._show_status()
-            self._saved.setText(words.format(what=tr(what)))
-        self.services.trial_saved.emit(image_id)
+            self._saved.setText((tr("Undone: {what}") if is_undo else tr("Done again: {what}")).format(what=what))
+            self.services.trial_saved.emit(edit.place[0])
+
+    def _show_step(self, edit: Edit, words: str) -> None:
+        """Bring the image of a step on the screen, and say this about it."""
+        if self.place == edit.place:
+            self._saved.setText(words)
+        else:
+            self._words_of_step = words
+            self.on_shown(image_id=edit.place[0], target=edit.place[1], back=self._back)
+
+    def _name_of(self, image_id: str) -> str:
+        return next((row.shown_name for row in self._rows if row.image_id == image_id), image_id)

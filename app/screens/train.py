@@ -27,10 +27,10 @@ from training.messages import LAST_WORDS, Event, RunState, number_of
 from training.prediction_of_cost import Estimate, suggested_preset
 from training.supervisor import TrainingRun
 from training.threads import threads_beside_a_window
+from workflows.freeze_study import images_with_gaze
 from workflows.interrupted_training import leave_stopped, take_up
 from workflows.model_shelf import active_model, previous_model
 from workflows.train_model import RunSummary, runs_of, start_training, training_config
-from workflows.view_trial import trials_with_gaze
 
 _log = logging.getLogger(__name__)
 POLL_MS = 150
@@ -380,7 +380,7 @@ class TrainScreen(Screen):
 
     def _show_data(self) -> None:
         study = self.services.open_study
-        n_labelled = self._n_labelled = len({trial.image_id for trial in trials_with_gaze(study)})
+        n_labelled = self._n_labelled = len(images_with_gaze(study))
         n_images = len(study.images())
         words = tr("{n} of {total} images have gaze labels.").format(n=n_labelled, total=n_images)
         if study.settings.is_simulated:

@@ -70,6 +70,18 @@ class LevelSlider(QWidget):
         self.show_maps(None, self._threshold)
         self._words.setText("")
 
+    def show_mask(self, mask: Mask) -> None:
+        """The mask as it is now: one that is empty shows no level."""
+        if self._maps is None:
+            return
+        if not mask.any():
+            self._slider.blockSignals(True)
+            self._slider.setValue(self._slider.maximum())
+            self._slider.blockSignals(False)
+            self._words.setText(tr("The mask is empty: no level is in it. Choose a level, or draw."))
+        elif self._slider.value() != round(self._threshold * _STEPS):
+            self._set(self._threshold)
+
     def step(self, step: int) -> None:
         """The next level of the study, up or down."""
         if self._maps is not None:

@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QFrame, QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QFrame, QLabel, QLineEdit, QPushButton, QWidget
 
 from app import stage_cards as c
 from app.action_table import ACTIONS
@@ -206,13 +206,17 @@ def test_that_a_card_of_the_stage_shows_all_its_words_whatever_stood_on_it_befor
         c.tracker_gone(None),
         c.paused(),
     ]
+    cards.append(c.skip())
     page = CardPage()
     page.resize(1300, 700)
     page.show()
     heights = []
     for card in cards:
-        page.say(card.heading, card.words, card.keys)
+        page.say(card.heading, card.words, card.keys, card.choices)
         QTest.qWait(20)
+        buttons = [made for made in page.findChildren(QPushButton) if made.isVisible()]
+        assert [made.text() for made in buttons] == [text for _, text in card.choices]
+        assert all(made.height() >= made.sizeHint().height() for made in buttons)
         for shown in page.findChildren(QLabel):
             if shown.isVisible():
                 assert shown.height() >= shown.heightForWidth(shown.width())
