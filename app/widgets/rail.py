@@ -48,6 +48,8 @@ class Rail(QScrollArea):
         made.setIcon(icon(icon_name, COLOURS.muted))
         made.setIconSize(QSize(22, 22))
         made.setText(title)
+        made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
+        made.setFixedSize(_WIDTH - 1, _TALL)
         made.setAccessibleName(title)
         made.clicked.connect(lambda _checked=False: on_click())
         self.buttons[name], self._icons[name] = made, icon_name
@@ -83,6 +85,7 @@ class Rail(QScrollArea):
             made.style().unpolish(made)
             made.style().polish(made)
             made.setFixedSize(_WIDTH - 1, height)
+        self._column.activate()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

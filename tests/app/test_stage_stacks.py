@@ -112,12 +112,14 @@ def wheel(canvas, turn: int) -> None:
     QApplication.sendEvent(canvas, turned)
 
 
-def test_that_a_slice_of_a_stack_looks_like_the_slice_alone(study: Study):
+def test_that_labels_of_a_slice_in_a_stack_are_made_of_what_they_are_made_of_alone(study: Study):
+    """A stack is shown through one window for all slices; labels do not depend on its other slices."""
     stack, slice_index = study.stack("v_3")
     assert (stack.n_slices, slice_index) == (N_SLICES, HOME)
     alone = study.pixels("v_3")
     assert alone.n_slices == 1
-    assert np.array_equal(stack.display_u8(HOME), alone.display_u8())
+    assert np.array_equal(stack.one_slice(HOME).display_u8(), alone.display_u8())
+    assert len({stack.default_window(index) for index in range(N_SLICES)}) == 1
 
 
 def test_that_gaze_on_the_neighbours_of_a_slice_does_not_count(window, wait_until, study: Study):
