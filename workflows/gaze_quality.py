@@ -92,7 +92,9 @@ def judge_look(record: TrialRecord, maps: LabelMaps, protocol: Protocol) -> Look
     elif is_target and n_on_image < FEW_FIXATIONS:
         remarks.append("The target was hardly looked at: look over all of it, from its centre to its border.")
     if is_target and not is_empty:
-        remarks += [words for kind, words in MASK_REMARKS.items() if any(kind in text for text in maps.warnings)]
+        stored = f"Level {maps.parameters.thresholds[0]:.2f} "  # what is said of wider levels is not about the mask
+        told = [text for text in maps.warnings if SMALL_TARGET not in text or text.startswith(stored)]
+        remarks += [words for kind, words in MASK_REMARKS.items() if any(kind in text for text in told)]
     if is_target and (n_on_image == 0 or is_empty):
         verdict = "stop"
     elif verdict == "good" and n_on_image < (FEW_FIXATIONS if is_target else 1):

@@ -49,4 +49,4 @@ class QualityChip(QWidget):
             fixations=counted(len(result.record.fixations), tr("1 fixation"), tr("{n} fixations")),
             coverage=result.coverage,
         )
-        self._figures.say(" ".join([*(tr(words) for words in result.remarks), figures]))
+        self._figures.say(" · ".join([*(tr(words) for words in result.remarks), figures]))
