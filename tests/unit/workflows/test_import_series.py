@@ -46,7 +46,8 @@ def test_that_a_series_is_one_stack_in_the_order_of_its_positions(tmp_path: Path
         for number in range(8):
             assert np.array_equal(stack.one_slice(number).values[0], plane(number))
             assert np.array_equal(study.pixels(images[number].image_id).values[0], plane(number))
-            assert np.array_equal(stack.display_u8(number), study.pixels(images[number].image_id).display_u8())
+            alone = study.pixels(images[number].image_id)
+            assert np.array_equal(stack.one_slice(number).display_u8(), alone.display_u8())
 
 
 def test_that_one_slice_is_read_from_its_own_file_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
