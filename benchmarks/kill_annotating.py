@@ -127,6 +127,7 @@ def correct(screen: object, digest_now: object, image_id: str) -> None:
 
     if not isinstance(screen, CorrectScreen) or not callable(digest_now):
         raise TypeError("the correct screen is another than this program knows")
+    screen.seen.seen_ms = 0  # nobody looks
     while screen.place is None:
         let_run(5)
     canvas, left = screen.canvas, Qt.MouseButton.LeftButton
