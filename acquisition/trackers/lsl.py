@@ -81,7 +81,7 @@ class LslTracker(Tracker):
     def discover(cls) -> list[TrackerInfo]:
         """All gaze streams in the network; blocks for 1.5 s."""
         pylsl = load_pylsl()
-        return [_describe(stream) for stream in pylsl.resolve_byprop("type", STREAM_TYPE, 1, RESOLVE_S)]
+        return [_describe(stream) for stream in _gaze_streams(pylsl)]
 
     @property
     def info(self) -> TrackerInfo:
@@ -96,9 +96,8 @@ class LslTracker(Tracker):
         )
 
     def _open(self) -> None:
-        found = self._pylsl.resolve_byprop("type", STREAM_TYPE, 1, RESOLVE_S)
         wanted = self.settings.address
-        matching = [one for one in found if not wanted or wanted in (one.source_id(), one.name())]
+        matching = _matching(self._pylsl, wanted)
         if not matching:
             raise TrackerError(
                 f"There is no gaze stream {wanted!r} in the lab streaming layer."
@@ -178,6 +177,21 @@ def _labels(stream: Any) -> list[str]:  # Any: an object of pylsl
         labels.append(channel.child_value("label"))
         channel = channel.next_sibling("channel")
     return labels
+
+
+def _gaze_streams(pylsl: ModuleType) -> list[Any]:
+    """All that answer in time; asking for a minimum would end with the first, whichever it is."""
+    return [stream for stream in pylsl.resolve_streams(RESOLVE_S) if stream.type() == STREAM_TYPE]
+
+
+def _matching(pylsl: ModuleType, wanted: str) -> list[Any]:
+    if not wanted:
+        return list(pylsl.resolve_byprop("type", STREAM_TYPE, 1, RESOLVE_S))
+    if "'" not in wanted:  # the layer puts the value into a query, in such quotes
+        found = pylsl.resolve_byprop("source_id", wanted, 1, RESOLVE_S)
+        if matching := [stream for stream in found if stream.type() == STREAM_TYPE]:
+            return matching
+    return [stream for stream in _gaze_streams(pylsl) if wanted in (stream.source_id(), stream.name())]
 
 
 def _describe(stream: Any) -> TrackerInfo:  # Any: an object of pylsl

@@ -8,11 +8,12 @@ import pytest
 
 from acquisition.host import TrackerHost
 from acquisition.lsl_channels import CHANNELS, from_channels, to_channels
-from acquisition.tracker import TrackerSettings
+from acquisition.tracker import TrackerSettings, trackers
 from acquisition.trackers.gazepoint import LineReader, parse_line
 from acquisition.trackers.replay import read_recording
 from domain.errors import BadFileError
 from domain.gaze import SAMPLE_RECORD
+from tests.contracts.tracker_stands import RealClock
 from tests.real_data import real_data
 from workflows.record_session import RecordSession
 from workflows.replay_source import replay_settings
@@ -120,6 +121,29 @@ def test_that_what_the_outlet_sends_is_what_another_machine_receives() -> None:
     rows = [number for number, at in enumerate(matched) if at >= 0]
     late_ms = (received["time_ns"][rows] - sent["time_ns"][known]) / 1e6
     assert np.abs(np.median(late_ms)) < 5.0  # capture times, not times of arrival
+
+
+def test_that_the_stream_that_was_asked_for_is_found_among_others() -> None:
+    pylsl = pytest.importorskip("pylsl", reason="pylsl is not installed", exc_type=Exception)
+    lsl = trackers.get("lsl")
+    mark = time.monotonic_ns()
+    named = {f"first-{mark}": "Another's eyes", f"second-{mark}": f"Anna's eyes {mark}"}
+    outlets = []
+    for source, name in named.items():
+        info = pylsl.StreamInfo(name, "Gaze", len(CHANNELS), 100.0, "double64", source)
+        channels = info.desc().append_child("channels")
+        for label, _, _ in CHANNELS:
+            channels.append_child("channel").append_child_value("label", label)
+        outlets.append(pylsl.StreamOutlet(info))
+    wanted = {info.serial for info in lsl.discover()}
+    assert set(named) <= wanted, "one stream that answers first must not hide the other"
+    for address in (f"second-{mark}", f"Anna's eyes {mark}"):
+        tracker = lsl(TrackerSettings("lsl", address=address), RealClock())
+        try:
+            assert tracker.info.serial == f"second-{mark}"
+        finally:
+            tracker.close()
+    del outlets
 
 
 def test_that_glued_attributes_and_broken_pieces_are_read() -> None:
