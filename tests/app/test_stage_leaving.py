@@ -77,6 +77,8 @@ def test_that_a_mask_that_cannot_be_made_is_said_once_and_the_image_can_be_looke
         QTest.keyClick(stage, ENTER)
         wait_until(lambda: stage.phase is Phase.CARD, 30)
         wait_until(lambda: not window.tasks.active, 30)
+    wait_until(lambda: any(dialog.isVisible() for dialog in error_dialogs()), 30)
+    let_run(50)  # a second one would come now
     shown = [dialog for dialog in error_dialogs() if dialog.isVisible()]
     assert len(shown) == 1
     shown[0].accept()
